@@ -1,0 +1,3 @@
+//! The only road to approve or deny.
+pub mod policy;
+pub mod proof;
