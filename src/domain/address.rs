@@ -22,7 +22,9 @@ pub struct EmailAddress {
 pub enum NotAnAddress {
     #[error("an address has exactly one `@`")]
     NotOneAt,
-    #[error("the part before the `@` is empty, too long, or has a character that does not belong there")]
+    #[error(
+        "the part before the `@` is empty, too long, or has a character that does not belong there"
+    )]
     LocalPart,
     #[error("the part after the `@` is not a domain name")]
     Domain,
@@ -112,7 +114,9 @@ fn is_dot_atom(text: &str) -> bool {
     !text.is_empty()
         && text.split('.').all(|atom| {
             !atom.is_empty()
-                && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+                && atom
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
         })
 }
 

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod ids;
 pub mod mail_server;
+pub mod person;
 pub mod token;
 
 pub mod message;
@@ -15,6 +16,8 @@ pub mod access_request;
 pub mod decision;
 pub mod ledger;
 pub mod notification;
+
+pub mod settings;
 
 pub mod inbox_account;
 pub mod outbox;
