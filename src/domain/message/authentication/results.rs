@@ -95,11 +95,8 @@ impl MethodResult {
     /// address, as lower-case A-labels.
     pub fn domain(&self, ptype: &str, name: &str) -> Option<String> {
         let value = self.value(ptype, name)?;
-        let domain = match value.split_once('@') {
-            Some((_, domain)) if domain.contains('@') => return None,
-            Some((_, domain)) => domain,
-            None => value,
-        };
+        // A second `@` is left to `domain_name` to refuse.
+        let domain = value.split_once('@').map_or(value, |(_, domain)| domain);
         domain_name(domain).ok()
     }
 }
@@ -462,6 +459,7 @@ mod tests {
             "spf=pass smtp.mailfrom=corp.example; dmarc=pass",
             "mx.example/1; spf=pass",
             "mx.example spf=pass",
+            "\"mx.example\"1; spf=pass",
             "(mx.example",
             "(mx.example); spf=pass",
             "\"mx.example; spf=pass",
