@@ -15,6 +15,8 @@ pub mod origin;
 pub mod parse;
 pub mod report;
 
+mod absence;
+mod bounce;
 mod charset;
 mod cms;
 mod encoded_word;
@@ -23,6 +25,7 @@ mod findings;
 mod flowed;
 mod mailbox;
 mod parameters;
+mod phrases;
 mod structure;
 mod thread;
 mod transfer;

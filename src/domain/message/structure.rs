@@ -340,6 +340,7 @@ mod tests {
                 .filter(|part| !part.is_multipart())
                 .map(|part| format!("{}[{}]", part.media_type(), &raw[part.body.clone()]))
                 .collect();
+            let got: Vec<_> = got.iter().map(|it| it.replace("\r\n", "\n")).collect();
             assert_eq!(got, parts, "{raw}");
             let got: Vec<_> = findings
                 .into_list()
@@ -384,11 +385,7 @@ mod tests {
             &["boundary_ambiguous"],
         );
         check(&top(""), &[], &["boundary_missing"]);
-        check(
-            &top("; boundary=\"\""),
-            &[],
-            &["boundary_ambiguous", "boundary_empty"][1..].as_ref(),
-        );
+        check(&top("; boundary=\"\""), &[], &["boundary_empty"]);
         check(
             &top(&format!("; boundary={}", "y".repeat(71))),
             &[],

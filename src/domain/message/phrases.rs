@@ -1,0 +1,100 @@
+//! Turns of phrase that only programs use, in the languages they speak.
+//!
+//! Compared folded: no accents, no capitals, one space between words. A
+//! phrase of letters with spaces between words must end where a word ends;
+//! Chinese, Japanese, Korean and Thai have no such ends.
+
+use std::sync::LazyLock;
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+/// A list of phrases, folded once.
+pub(super) struct Phrases(LazyLock<Vec<String>>);
+
+impl Phrases {
+    pub(super) const fn new(list: fn() -> Vec<String>) -> Self {
+        Self(LazyLock::new(list))
+    }
+
+    /// What follows, if `folded` begins with one of the phrases.
+    pub(super) fn begin<'a>(&self, folded: &'a str) -> Option<&'a str> {
+        self.0.iter().find_map(|phrase| {
+            let rest = folded.strip_prefix(phrase.as_str())?;
+            ends_a_word(phrase, rest).then_some(rest)
+        })
+    }
+
+    /// Whether one of the phrases stands anywhere in `folded`.
+    pub(super) fn stand_in(&self, folded: &str) -> bool {
+        self.0.iter().any(|phrase| {
+            memchr::memmem::find_iter(folded.as_bytes(), phrase.as_bytes()).any(|at| {
+                folded
+                    .get(at + phrase.len()..)
+                    .is_some_and(|rest| ends_a_word(phrase, rest))
+            })
+        })
+    }
+}
+
+/// Makes a list; the macro keeps the tables plain.
+macro_rules! phrases {
+    ($($phrase:literal),+ $(,)?) => {
+        $crate::domain::message::phrases::Phrases::new(|| {
+            [$($phrase),+].iter().map(|phrase| $crate::domain::message::phrases::fold(phrase)).collect()
+        })
+    };
+}
+pub(super) use phrases;
+
+fn ends_a_word(phrase: &str, rest: &str) -> bool {
+    let has_word_ends = |c: char| c.is_alphanumeric() && c < '\u{e00}';
+    !(phrase.ends_with(has_word_ends) && rest.starts_with(has_word_ends))
+}
+
+/// The form in which phrases are compared.
+pub(super) fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let letters = text
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase);
+    for c in letters {
+        match c {
+            '\u{2018}' | '\u{2019}' | '\u{b4}' | '`' | '\u{2bc}' => folded.push('\''),
+            '\u{2010}'..='\u{2015}' => folded.push('-'),
+            '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => {}
+            c if c.is_whitespace() => {
+                if !folded.ends_with(' ') && !folded.is_empty() {
+                    folded.push(' ');
+                }
+            }
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SOME: Phrases = phrases!["Réponse automatique", "自動応答", "auto:"];
+
+    #[test]
+    fn folding_takes_away_what_writers_vary() {
+        assert_eq!(
+            fold("  R\u{c9}PONSE\u{a0} auto\tmatique\u{2019}s"),
+            "reponse auto matique's"
+        );
+    }
+
+    #[test]
+    fn a_phrase_ends_where_a_word_ends() {
+        assert_eq!(SOME.begin("reponse automatique: re"), Some(": re"));
+        assert_eq!(SOME.begin("reponse automatiques"), None);
+        assert_eq!(SOME.begin(&fold("自動応答中")), Some("中"));
+        assert_eq!(SOME.begin("auto:x"), Some("x"));
+        assert!(SOME.stand_in("une reponse automatique."));
+        assert!(!SOME.stand_in("reponse manuelle"));
+    }
+}
