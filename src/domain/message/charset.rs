@@ -235,10 +235,11 @@ mod tests {
             "\u{627f}\u{8ba4}",
             None,
         );
+        check(b"\xa7\xe5\xad\xe3", Some("big5"), "\u{6279}\u{51c6}", None);
         check(
-            b"\xc5\xfa\xc8",
+            b"\xa7\xe5\xff",
             Some("big5"),
-            "\u{626e}\u{fffd}",
+            "\u{6279}\u{fffd}",
             Some(Doubt::Malformed),
         );
         check(

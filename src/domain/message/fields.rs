@@ -82,6 +82,16 @@ fn scan(
     let mut open: Option<Range<usize>> = None;
     let mut lines = 0;
     let mut at = span.start;
+    if owner == Owner::Mail && matches!(raw.get(at), Some(b'\r' | b'\n')) {
+        findings.fatal(
+            "blank_line_before_header",
+            "the mail begins with an empty line",
+        );
+        at += raw
+            .iter()
+            .take_while(|b| matches!(b, b'\r' | b'\n'))
+            .count();
+    }
     let body_at = loop {
         if at >= span.end {
             // An empty part is `--b CRLF CRLF --b`; a mail always has the blank line.
@@ -305,6 +315,11 @@ mod tests {
             &["blank_folded_line"],
         );
         check(b"X-A: b\r\n", &["X-A=b"], &["header_unterminated"]);
+        check(
+            b"\r\nX-A: b\r\n\r\n",
+            &["X-A=b"],
+            &["blank_line_before_header"],
+        );
         check(b" X-A: b\r\n\r\n", &[], &["header_starts_folded"]);
     }
 

@@ -82,6 +82,8 @@ pub struct Message {
     pub html: Option<String>,
     pub attachments: Vec<Attachment>,
     pub(super) parts: Vec<Part>,
+    /// Of the first calendar part, lower case.
+    calendar_method: Option<String>,
 }
 
 /// Reads a mail. Never fails and never panics; takes time in proportion to
@@ -127,6 +129,7 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Message {
         plain: views.plain,
         html: views.html,
         attachments: views.attachments,
+        calendar_method: calendar_method(read, &parts),
         headers,
         parts,
     }
@@ -151,14 +154,9 @@ impl Message {
     /// A meeting invitation or an answer to one: a calendar part with a method
     /// (RFC 6047 §2.4), not a calendar file attached by a person.
     pub fn is_calendar(&self) -> bool {
-        self.parts.iter().any(|part| {
-            part.is("text/calendar")
-                && part.disposition.value != "attachment"
-                && part
-                    .kind
-                    .text("method")
-                    .is_some_and(|method| !method.eq_ignore_ascii_case("publish"))
-        })
+        self.calendar_method
+            .as_deref()
+            .is_some_and(|method| method != "publish")
     }
 
     /// Has a `winmail.dat`: the words may be in there, where we do not look.
@@ -200,6 +198,18 @@ fn return_path(field: Option<&str>) -> ReturnPath {
 fn date(field: &str) -> Option<DateTime<FixedOffset>> {
     let field = field.split('(').next().unwrap_or_default().trim();
     DateTime::parse_from_rfc2822(field).ok()
+}
+
+/// By the parameter or, where a relay has lost it, by the first lines.
+fn calendar_method(raw: &[u8], parts: &[Part]) -> Option<String> {
+    let part = parts.iter().find(|part| part.is("text/calendar"))?;
+    if let Some(method) = part.kind.text("method") {
+        return Some(method.to_ascii_lowercase());
+    }
+    let text = part.decoded(raw);
+    let head = String::from_utf8_lossy(text.get(..2_000).unwrap_or(&text)).to_ascii_lowercase();
+    head.lines()
+        .find_map(|line| line.trim().strip_prefix("method:").map(str::to_owned))
 }
 
 fn notice_hidden_controls(headers: &[Header], findings: &mut Findings) {

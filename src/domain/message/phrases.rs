@@ -12,8 +12,10 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 pub(super) struct Phrases(LazyLock<Vec<String>>);
 
 impl Phrases {
-    pub(super) const fn new(list: fn() -> Vec<String>) -> Self {
-        Self(LazyLock::new(list))
+    /// The phrases of a file: `|` or a line end between them, `#` begins a
+    /// comment.
+    pub(super) const fn listed_in(file: fn() -> Vec<String>) -> Self {
+        Self(LazyLock::new(file))
     }
 
     /// What follows, if `folded` begins with one of the phrases.
@@ -36,15 +38,25 @@ impl Phrases {
     }
 }
 
-/// Makes a list; the macro keeps the tables plain.
+/// Reads a file of phrases at its first use.
 macro_rules! phrases {
-    ($($phrase:literal),+ $(,)?) => {
-        $crate::domain::message::phrases::Phrases::new(|| {
-            [$($phrase),+].iter().map(|phrase| $crate::domain::message::phrases::fold(phrase)).collect()
+    ($file:literal) => {
+        $crate::domain::message::phrases::Phrases::listed_in(|| {
+            $crate::domain::message::phrases::list(include_str!(concat!("phrases/", $file)))
         })
     };
 }
 pub(super) use phrases;
+
+pub(super) fn list(file: &str) -> Vec<String> {
+    let lines = file.lines().filter(|line| !line.starts_with('#'));
+    let phrases = lines.flat_map(|line| line.split(" | "));
+    // A space at the beginning is meant: the phrase follows a word.
+    phrases
+        .map(fold_inside)
+        .filter(|phrase| !phrase.trim().is_empty())
+        .collect()
+}
 
 fn ends_a_word(phrase: &str, rest: &str) -> bool {
     let has_word_ends = |c: char| c.is_alphanumeric() && c < '\u{e00}';
@@ -53,6 +65,10 @@ fn ends_a_word(phrase: &str, rest: &str) -> bool {
 
 /// The form in which phrases are compared.
 pub(super) fn fold(text: &str) -> String {
+    fold_inside(text.trim_start())
+}
+
+fn fold_inside(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let letters = text
         .nfkd()
@@ -64,7 +80,7 @@ pub(super) fn fold(text: &str) -> String {
             '\u{2010}'..='\u{2015}' => folded.push('-'),
             '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => {}
             c if c.is_whitespace() => {
-                if !folded.ends_with(' ') && !folded.is_empty() {
+                if !folded.ends_with(' ') {
                     folded.push(' ');
                 }
             }
@@ -78,7 +94,8 @@ pub(super) fn fold(text: &str) -> String {
 mod tests {
     use super::*;
 
-    static SOME: Phrases = phrases!["Réponse automatique", "自動応答", "auto:"];
+    static SOME: Phrases =
+        Phrases::listed_in(|| list("# some\nRéponse automatique | 自動応答\nauto:\n"));
 
     #[test]
     fn folding_takes_away_what_writers_vary() {

@@ -247,38 +247,7 @@ fn clipped(text: &str) -> String {
     text.chars().take(DIAGNOSTIC_CHARS).collect()
 }
 
-static DELAYED: Phrases = phrases![
-    "delayed",
-    "delay",
-    "still being retried",
-    "has not yet been delivered",
-    "will be retried",
-    "will continue to be made",
-    "warning only",
-    "do not need to resend your message",
-    "will keep trying",
-    "delivery temporarily suspended",
-    "verzögert",
-    "verzögerung",
-    "wird weiter versucht",
-    "retardé",
-    "retardée",
-    "demorado",
-    "retrasado",
-    "demora na entrega",
-    "atrasada",
-    "ritardo",
-    "vertraagd",
-    "försenad",
-    "forsinket",
-    "opóźniona",
-    "zpožděno",
-    "отложено",
-    "задержка доставки",
-    "延迟",
-    "遅延",
-    "지연",
-];
+static DELAYED: Phrases = phrases!["delayed.txt"];
 
 fn says_delayed(message: &Message, text: &str) -> bool {
     let head: String = text.chars().take(2_000).collect();
@@ -314,6 +283,9 @@ fn told_recipients(message: &Message, text: &str, action: &str) -> Vec<Recipient
             found.push(address);
         }
     }
+    if found.is_empty() {
+        found.extend(own.lines().find_map(mentioned_address));
+    }
     let diagnostic = own
         .lines()
         .find(|line| first_status(line).is_some() || has_reply_code(line))
@@ -330,19 +302,7 @@ fn told_recipients(message: &Message, text: &str, action: &str) -> Vec<Recipient
         .collect()
 }
 
-static RETURNED: Phrases = phrases![
-    "--- below this line is a copy",
-    "------ this is a copy of the message",
-    "--- the header of the original message",
-    "--- returned message",
-    "--- original message",
-    "----- original message",
-    "----- message header follows",
-    "original message follows",
-    "-- the header and top 20 lines",
-    "received: from",
-    "return-path:",
-];
+static RETURNED: Phrases = phrases!["returned.txt"];
 
 fn before_returned_mail(text: &str) -> &str {
     let text = text
@@ -364,26 +324,64 @@ fn before_returned_mail(text: &str) -> &str {
     text.get(..at).unwrap_or(text)
 }
 
+/// Words before a colon that label the mail's other addresses.
+const OTHER_LABELS: [&str; 14] = [
+    "to",
+    "from",
+    "cc",
+    "sender",
+    "reply-to",
+    "contact",
+    "system contact",
+    "mail from",
+    "envelope-from",
+    "subject",
+    "message-id",
+    "sent",
+    "date",
+    "received",
+];
+
 /// `<ana@x.test>: …`, `ana@x.test`, `RCPT TO:<ana@x.test>`: the first address
-/// of a line that begins with it or with a label.
+/// of a line, if the line begins with it or with a short label.
 fn leading_address(line: &str) -> Option<String> {
-    let line: String = line.trim().chars().take(300).collect();
-    if !line.contains('@') {
-        return None;
-    }
-    let word = line
-        .split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | ',' | ';'))
-        .map(|it| it.trim_matches([':', '.', '\'', '[', ']']))
-        .map(|it| it.rsplit_once(':').map_or(it, |(_, rest)| rest))
+    let line: String = line
+        .trim()
+        .trim_start_matches(['*', '-', ' '])
+        .chars()
+        .take(300)
+        .collect();
+    let address = words(&line)
+        .map(|it| it.rsplit_once([':', '=']).map_or(it, |(_, rest)| rest))
         .find(|it| it.contains('@'))?;
-    let before = line.split(word).next().unwrap_or_default();
-    let is_label = before.trim().is_empty()
-        || before.trim_end().ends_with(['<', ':', '('])
-        || before.len() < 25;
-    if !is_label {
-        return None;
-    }
-    EmailAddress::parse(word).ok().map(|it| it.to_string())
+    let (before, _) = line.split_once(address)?;
+    let label = before
+        .trim()
+        .trim_end_matches(['<', '(', '['])
+        .trim()
+        .to_ascii_lowercase();
+    let is_other = label
+        .strip_suffix(':')
+        .is_some_and(|label| OTHER_LABELS.contains(&label.trim()));
+    let is_label = before.len() < 25 || before.trim_end().ends_with(['<', ':', '(', '=', '[']);
+    recipient(address).filter(|_| is_label && !is_other)
+}
+
+/// The first address of a sentence: "the message to ana@x.test could not …".
+fn mentioned_address(line: &str) -> Option<String> {
+    words(line).find_map(recipient)
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| c.is_whitespace() || "<>()\"',;[]".contains(c))
+        .map(|it| it.trim_end_matches([':', '.']))
+}
+
+/// An address that is not the mail system's own.
+fn recipient(word: &str) -> Option<String> {
+    let address = EmailAddress::parse(word).ok()?;
+    let local = address.local().to_ascii_lowercase();
+    (!matches!(local.as_str(), "postmaster" | "mailer-daemon")).then(|| address.to_string())
 }
 
 /// The first `5.1.1` of a line (RFC 3463 §2).
@@ -432,7 +430,7 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
             header::values(&fields, "Message-ID").find_map(|it| thread::ids(it).into_iter().next())
         })
         .next();
-    of_part.or_else(|| {
+    let of_text = || {
         let mut lines = text
             .lines()
             .map(|line| line.trim_start_matches(['>', ' ', '\t']));
@@ -451,7 +449,16 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
             }
         }
         None
-    })
+    };
+    // Exchange and Gmail answer the mail they could not deliver.
+    let answered = || {
+        message
+            .in_reply_to
+            .first()
+            .or(message.references.last())
+            .cloned()
+    };
+    of_part.or_else(of_text).or_else(answered)
 }
 
 fn block(bytes: &[u8]) -> Vec<Header> {

@@ -414,11 +414,11 @@ mod tests {
             &format!(
                 "{TOP}--b\nContent-Type: multipart/mixed; boundary=bc\n\n--bc\n\nx\n--bc--\n--b--"
             ),
-            &[],
+            &["text/plain[x]"],
             &[
                 "delimiter_lookalike",
+                "delimiter_lookalike",
                 "boundary_prefix",
-                "multipart_without_parts",
             ],
         );
     }
