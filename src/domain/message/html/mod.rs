@@ -14,7 +14,7 @@ mod sheet;
 mod style;
 mod tree;
 
-pub(crate) use render::{Line, Rendered, render};
+pub(crate) use render::{Line, render};
 pub(crate) use tree::{Element, NodeId, Tree, text_of};
 
 /// The visible text of a body, and what was taken out of it.

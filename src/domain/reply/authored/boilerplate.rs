@@ -34,7 +34,9 @@ pub(super) fn is_footer(line: &str) -> bool {
     }
     let text = fold(&LINK.replace_all(line, ""));
     let text = text.trim_matches(|c: char| "*_-–—|~[]().,!\" ".contains(c));
-    !text.is_empty() && text.chars().count() <= FOOTER_CHARS_MAX && FOOTERS.is_match(text)
+    // "Sent from my desk, which is easier" is a sentence.
+    let sentence = text.contains(',') && (text.contains(" is ") || text.contains(" was "));
+    !sentence && !text.is_empty() && text.chars().count() <= FOOTER_CHARS_MAX && FOOTERS.is_match(text)
 }
 
 /// The beginning of a confidentiality notice or the like.

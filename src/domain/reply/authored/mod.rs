@@ -81,6 +81,7 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
         start = end + 1;
     }
     let too_long = start < plain.len();
+    mark_colon_quotes(&mut lines);
     split::split(&lines, ours, hidden, too_long.then_some("too_many_lines"))
 }
 
@@ -91,11 +92,9 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
     let marks = markup::marks(&tree, &rendered.lines);
     let mut lines = Vec::new();
     let mut start = 0;
-    let mut drawn = false;
     for line in rendered.lines.iter().take(LINES_MAX) {
         let end = start + line.text.len();
         let mark = marks.get(line.node).copied().unwrap_or_default();
-        drawn |= mark.bare_is_drawn && mark.rule.is_none();
         push_line(
             &mut lines,
             Line {
@@ -114,7 +113,6 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
     } else {
         None
     };
-    let _ = drawn;
     split::split(&lines, ours, rendered.hidden, doubt)
 }
 
@@ -142,6 +140,21 @@ fn push_line(lines: &mut Vec<Line>, mut line: Line) {
         return;
     }
     lines.push(line);
+}
+
+/// Some old programs quote with a colon: three such lines in a row are a quote.
+fn mark_colon_quotes(lines: &mut [Line]) {
+    let colon = |line: &Line| line.text.starts_with(": ") || line.text == ":";
+    let mut at = 0;
+    while at < lines.len() {
+        let run = lines.iter().skip(at).take_while(|line| colon(line)).count();
+        if run >= 3 {
+            for line in lines.iter_mut().skip(at).take(run) {
+                line.angled = true;
+            }
+        }
+        at += run.max(1);
+    }
 }
 
 /// `>` before the words, also after blanks or initials ("AB> ").

@@ -114,7 +114,8 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     if boilerplate::begins_disclaimer(text) {
         return Some("disclaimer_notice");
     }
-    let drawn = is_ruler(text) && text.chars().filter(|c| *c == '_').count() >= 5;
+    let underscores = text.chars().filter(|c| *c == '_').count() >= 5;
+    let drawn = is_ruler(text) && (underscores || matches!(text, "* * *" | "***"));
     if drawn && run.iter().skip(at + 1).any(|line| !line.is_blank()) {
         return Some("signature_ruler");
     }
@@ -127,34 +128,55 @@ fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
         .filter(|at| run.get(*at).is_some_and(|line| !line.is_blank()))
         .collect();
     let text = |at: usize| run.get(at).map_or("", |line| line.text.trim());
-    let tail = filled.iter().rev().take(GUESS_LINES_MAX + 1).copied();
+    let last = filled.last().copied();
     let mut best = None;
     let mut contact = false;
-    for at in tail {
+    let mut titles = true;
+    for at in filled.iter().rev().take(GUESS_LINES_MAX + 1).copied() {
         // Nothing above: then this is all the person wrote.
         if Some(&at) == filled.first() {
             break;
         }
         let line = text(at);
-        if is_closing(line) {
+        // A closing alone is a courtesy, not a signature.
+        if closing_with_name(line) || is_closing(line) && Some(at) != last {
             best = Some((at, "signature_closing"));
-        }
-        if is_dashed_name(line) {
+        } else if is_dashed_name(line) {
             best = Some((at, "signature_name"));
         }
         contact |= CONTACT.is_match(line);
         let gap = run.get(at.wrapping_sub(1)).is_some_and(Line::is_blank);
-        if best.is_none() && gap && is_name(line) {
-            let last = Some(&at) == filled.last();
-            if contact || last && follows_prose(run, &filled, at) {
+        let alone = Some(at) == last;
+        if gap && best.is_none_or(|(_, rule)| rule == "signature_name") && is_name_line(line) {
+            let block = contact || titles && !alone;
+            if block || alone && follows_prose(run, &filled, at) {
                 best = Some((at, "signature_name"));
             }
         }
+        titles &= is_title(line);
         if !is_like_signature(line) {
             break;
         }
     }
     best
+}
+
+/// A name, perhaps with a degree, or with a telephone number behind it.
+fn is_name_line(line: &str) -> bool {
+    let name = line.trim_end_matches(|c: char| {
+        c.is_numeric() || c.is_whitespace() || "+-–()./:,;x".contains(c)
+    });
+    let name = name.split_once([',', '|', '(']).map_or(name, |(name, _)| name);
+    is_name(name) && (name.len() == line.len() || is_like_signature(line))
+}
+
+/// "Head of Sales", "ACME Ltd.", "12 High Street": capitals, no sentence.
+fn is_title(line: &str) -> bool {
+    let words = line.split_whitespace().count();
+    words <= 6
+        && !line.ends_with(['!', '?', ':', ','])
+        && line.chars().next().is_some_and(|c| c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
+        && !decision_stem::occurs_in(line)
 }
 
 /// "Regards,", "Thanks, Bob", "Mit freundlichen Grüßen".
@@ -167,16 +189,20 @@ fn is_closing(line: &str) -> bool {
     if CLOSINGS.contains(bare) || CLOSINGS.contains(bare.trim_end_matches('.')) {
         return true;
     }
-    // With a name behind it.
-    let Some((closing, name)) = line.split_once([',', '!', '.', '-', '–', '~']) else {
-        return false;
-    };
-    CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+    closing_with_name(line)
+}
+
+/// "Thanks, Bob".
+fn closing_with_name(line: &str) -> bool {
+    line.len() <= 200
+        && line.split_once([',', '!', '.', '-', '–', '~']).is_some_and(|(closing, name)| {
+            CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+        })
 }
 
 /// "-Bob", "— Daniel".
 fn is_dashed_name(line: &str) -> bool {
-    let name = line.trim_start_matches(['-', '–', '—', '~']);
+    let name = line.trim_start_matches(['-', '–', '—', '~', '/']);
     name.len() < line.len() && line.len() - name.len() <= 6 && is_name(name.trim())
 }
 
@@ -206,7 +232,8 @@ fn follows_prose(run: &[Line], filled: &[usize], at: usize) -> bool {
     let above = filled.iter().rev().find(|above| **above < at);
     above.and_then(|above| run.get(*above)).is_some_and(|line| {
         let text = line.text.trim_end();
-        text.ends_with(['.', '!', '?', '。']) && text.split_whitespace().count() >= 3
+        let words = text.split_whitespace().count();
+        words >= 4 || words >= 3 && text.ends_with(['.', '!', '?', '。'])
     })
 }
 
@@ -215,7 +242,8 @@ fn is_like_signature(line: &str) -> bool {
     let words = line.split_whitespace().count();
     line.chars().count() <= 90
         && words <= 10
-        && !line.ends_with(['?', '!', ':'])
+        && !line.ends_with(['?', ':'])
+        && !(words > 4 && line.ends_with('!'))
         && !decision_stem::occurs_in(line)
         && !(words > 5 && line.ends_with('.'))
 }

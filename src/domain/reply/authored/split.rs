@@ -5,8 +5,9 @@ use super::{Authored, Cut, boilerplate, decision_stem, signature};
 use crate::domain::message::html::Hidden;
 use crate::domain::reply::quoting::{self, Line, Trace, header_block};
 
-/// A quoted line this long may have lost its tail to the next line.
-const WRAPPED_CHARS_MIN: usize = 60;
+/// A quoted line this long may have lost its tail to the next lines.
+const WRAPPED_CHARS_MIN: usize = 55;
+const WRAPPED_LINES_MAX: usize = 10;
 /// Warnings about the sender stand above the words.
 const BANNER_LINES_MAX: usize = 10;
 
@@ -84,7 +85,8 @@ impl Page<'_> {
     fn cut_quotes(&mut self) {
         let mut at = 0;
         while at < self.lines.len() {
-            if !self.is_own(at) {
+            let arrows = self.lines.get(at).is_some_and(|line| line.angled);
+            if !self.is_own(at) && !arrows {
                 at += 1;
                 continue;
             }
@@ -106,7 +108,10 @@ impl Page<'_> {
         let next_bare = next_line
             .and_then(|line| line.bare_quote)
             .filter(|b| Some(*b) != here);
-        if trace.weak && !next_is_quoted && next_bare.is_none() {
+        let announces = next_is_quoted
+            || next_bare.is_some()
+            || next.is_some_and(|next| quoting::trace(self.lines, next).is_some_and(|t| !t.weak));
+        if trace.weak && !announces {
             return at + 1;
         }
         let start = at - header_block::rulers_above(self.lines, at);
@@ -140,38 +145,39 @@ impl Page<'_> {
     }
 
     /// `> a long line that was wrapped` / `anew` / `> by a program on the way`.
+    /// An answer between the lines has a gap around it, or begins like a sentence.
     fn cut_wrapped_tails(&mut self) {
-        for at in 1..self.lines.len().saturating_sub(1) {
-            if !self.is_own(at) {
+        let mut at = 1;
+        while at < self.lines.len() {
+            let above = self.lines.get(at - 1);
+            if !self.is_own(at) || !above.is_some_and(|line| line.angled) {
+                at += 1;
                 continue;
             }
-            let (Some(above), Some(line), Some(below)) = (
-                self.lines.get(at - 1),
-                self.lines.get(at),
-                self.lines.get(at + 1),
-            ) else {
-                continue;
-            };
-            let text = line.text.trim();
-            let wrapped = above.angled
-                && below.angled
-                && above.text.chars().count() >= WRAPPED_CHARS_MIN
-                && text.len() < above.text.len() / 2
-                && text
-                    .chars()
-                    .next()
-                    .is_some_and(|c| c.is_lowercase() || c.is_numeric())
-                && !above
-                    .text
-                    .trim_end()
-                    .ends_with(['.', '!', '?', ':', ';', ',']);
-            if wrapped {
-                if decision_stem::occurs_in(text) {
+            let end = (at..self.lines.len()).find(|end| !self.is_own(*end));
+            let end = end.unwrap_or(self.lines.len());
+            let closed = self.lines.get(end).is_some_and(|line| line.angled);
+            let above = above.map_or("", |line| line.text.trim_end());
+            if closed && end - at <= WRAPPED_LINES_MAX && self.is_tail(above, at) {
+                if self.words_in(at, end) {
                     self.doubt("quote_wrapped");
                 }
-                self.cut(at, at + 1, "quote_wrapped");
+                self.cut(at, end, "quote_wrapped");
             }
+            at = end;
         }
+    }
+
+    /// Whether the line at `at` goes on where the quoted line above it stopped.
+    fn is_tail(&self, above: &str, at: usize) -> bool {
+        let text = self.lines.get(at).map_or("", |line| line.text.trim());
+        let Some(first) = text.chars().next() else { return false };
+        let in_a_link = above.split(' ').next_back().is_some_and(|word| word.contains("://"))
+            || text.starts_with(['(', '<', '_', '&']) && text.contains(['/', '='])
+            || text == "<";
+        let full = above.chars().count() >= WRAPPED_CHARS_MIN;
+        let ended = above.ends_with(['?', ':']) || above.ends_with(['.', '!']) && !first.is_lowercase();
+        in_a_link || full && !ended
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
@@ -207,12 +213,13 @@ impl Page<'_> {
             }
             at = end;
         }
-        self.restore_words_in_a_signature_block();
+        self.doubt_words_in_a_signature_block();
+        self.doubt_words_in_an_open_block_quote();
     }
 
     /// Some phones open the reply inside the element of the signature. When
     /// nothing else is the person's, what stands there may be his answer.
-    fn restore_words_in_a_signature_block(&mut self) {
+    fn doubt_words_in_a_signature_block(&mut self) {
         if (0..self.lines.len()).any(|at| self.is_own(at)) {
             return;
         }
@@ -228,10 +235,23 @@ impl Page<'_> {
         }
     }
 
+    /// A block quote that nothing announces may be typed, or may be a quote.
+    fn doubt_words_in_an_open_block_quote(&mut self) {
+        let held = (0..self.lines.len()).any(|at| {
+            self.is_own(at)
+                && self.lines.get(at).is_some_and(|line| {
+                    line.bare_quote.is_some() && decision_stem::occurs_in(&line.text)
+                })
+        });
+        if held {
+            self.doubt("block_quote_unannounced");
+        }
+    }
+
     fn authored(self, hidden: Vec<Hidden>) -> Authored {
         let own = |fate: &Option<&str>| fate.is_none();
         let signed = |fate: &Option<&str>| {
-            fate.is_none_or(|rule| rule.starts_with("signature") || rule.starts_with("footer"))
+            fate.is_none_or(|rule| rule.starts_with("signature"))
         };
         let reversed = self
             .lines

@@ -67,7 +67,7 @@ static MAIL: LazyLock<Regex> =
     LazyLock::new(|| compiled(r"[^\s<>()@,;:]{1,100}@[^\s<>()@,;:]{1,100}\.\p{L}{2,}"));
 static MAIL_LAST: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
-        r#"(?:[<(\[][^\s<>()]{1,100}@[^\s<>()]{1,200}(?:\]\(mailto:[^\s()]{1,200}\))?[>)\]]+|[^\s<>()]{1,100}@[^\s<>()]{1,100})['"]?\s*[:：]?[\s*_]*$"#,
+        r#"(?:[<(\[]\s?[^\s<>()]{1,100}@[^\s<>()]{1,200}(?:\]\(mailto:[^\s()]{1,200}\))?[>)\]]+|[^\s<>()]{1,100}@[^\s<>()]{1,100})['"]?\s*[:：]?[\s*_]*$"#,
     )
 });
 /// A program that puts the quote on the same line: everything up to the verb
@@ -112,6 +112,10 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
         }
         joined.push_str(line.text.trim());
         match strength(&fold(&joined)) {
+            Some(Strength::Strong) if count > 0 && stands_without_first(lines, at, count) => {
+                // What looked like its beginning is the end of the person's words.
+                return None;
+            }
             Some(Strength::Strong) => return Some(Trace::new("quote_attribution", count + 1)),
             Some(Strength::Weak) if count == 0 => weak = Some(count + 1),
             _ => {}
@@ -148,6 +152,21 @@ pub(crate) fn split_at(line: &str) -> Option<usize> {
         .filter(|at| *at > 0)
 }
 
+/// Whether the lines up to `at + last` are an attribution without the first.
+fn stands_without_first(lines: &[Line], at: usize, last: usize) -> bool {
+    (at + 1..=at + last).any(|start| {
+        let joined: Vec<&str> = lines
+            .get(start..=at + last)
+            .unwrap_or_default()
+            .iter()
+            .map(|line| line.text.trim())
+            .collect();
+        let joined = fold(&joined.join(" "));
+        (OPENING.is_match(&joined) || DATE_FIRST.is_match(&joined))
+            && strength(&joined) == Some(Strength::Strong)
+    })
+}
+
 /// A wrapped attribution opens like one; prose that happens to stand above a
 /// line with an address must not be drawn into it.
 fn may_continue(first: &str) -> bool {
@@ -166,7 +185,8 @@ fn strength(text: &str) -> Option<Strength> {
     let colon = bare.ends_with([':', '：']);
     let (date, mail) = (DATE.is_match(text), MAIL.is_match(text));
     if !colon && !date && !mail {
-        return None;
+        let short = text.split(' ').count() <= 5;
+        return (short && VERB_LAST.is_match(text)).then_some(Strength::Weak);
     }
     let opening = OPENING.is_match(text) || DATE_FIRST.is_match(text);
     if VERB_LAST.is_match(text) {
@@ -184,6 +204,9 @@ fn strength(text: &str) -> Option<Strength> {
         if mail || opening || words_before <= 6 {
             return Some(Strength::Strong);
         }
+    }
+    if !colon && date && opening && VERB_ANYWHERE.is_match(text) {
+        return Some(Strength::Weak);
     }
     if colon && date && MAIL_LAST.is_match(text) {
         return Some(Strength::Strong);

@@ -54,7 +54,7 @@ static IN_ONE_LINE: LazyLock<Regex> = LazyLock::new(|| {
             .filter(|key| key.chars().count() > 1)
             .map(String::as_str),
     );
-    Regex::new(&format!(r"(?:^|[\s*>])({labels})\s?\**[:：]")).expect("tables are fixed and tested")
+    Regex::new(&format!(r"(?:^|[\s*>\d])({labels})\s?\**[:：]")).expect("tables are fixed and tested")
 });
 static NOTES_DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -192,27 +192,21 @@ fn in_one_line(text: &str) -> Option<Trace> {
 fn notes(lines: &[Line], at: usize) -> Option<Trace> {
     let mut date = None;
     let mut named = false;
-    for (index, line) in lines.iter().enumerate().skip(at).take(5) {
+    for (index, line) in lines.iter().enumerate().skip(at).take(6) {
         if !line.is_open() {
             return None;
         }
         if line.is_blank() {
-            if index > at + 2 {
-                return None;
-            }
+            // Only the company's name may stand apart above the block.
             continue;
         }
-        if let Some(found) = NOTES_DATE.captures(&line.text) {
-            named |= found
-                .get(1)
-                .is_some_and(|name| !name.as_str().trim().is_empty());
-            date = Some(index);
+        if let Some(last) = notes_date(lines, index, &mut named) {
+            date = Some(last);
             break;
         }
-        let short = line.text.trim().chars().count() <= 90
-            && !line.text.trim_end().ends_with(['.', '!', '?', ',', ':']);
+        let gap = lines.get(index + 1).is_some_and(Line::is_blank);
         let helper = label(&line.text).is_some() || line.text.contains("respond to");
-        if !short && !helper || named && !helper && !line.text.contains(['<', '@', '/']) {
+        if !helper && (named || gap || !is_notes_name(&line.text)) {
             return None;
         }
         named = true;
@@ -245,6 +239,35 @@ fn notes(lines: &[Line], at: usize) -> Option<Trace> {
     }
     let heads = seen.has(Label::To) && (seen.has(Label::Copy) || seen.has(Label::Subject));
     heads.then(|| Trace::new("quote_notes_header", last - at + 1))
+}
+
+/// The last line of the date that begins on this line; the name may stand before it.
+fn notes_date(lines: &[Line], at: usize, named: &mut bool) -> Option<usize> {
+    let first = lines.get(at)?.text.trim();
+    let joined = lines.get(at + 1).map(|next| format!("{first} {}", next.text.trim()));
+    let (found, last) = match NOTES_DATE.captures(first) {
+        Some(found) => (found, at),
+        None => (NOTES_DATE.captures(joined.as_deref()?)?, at + 1),
+    };
+    let before = found.get(1).map_or("", |name| name.as_str().trim());
+    let name = before.trim_end_matches(" on").trim_end_matches(" at").trim();
+    let is_person = is_notes_name(name) || name.contains('<') || label(name).is_some();
+    if !name.is_empty() && !is_person {
+        return None;
+    }
+    *named |= !name.is_empty();
+    Some(last)
+}
+
+/// A name as Notes writes it: "Ann Lee", "Ann Lee/OPS/ACME@ACME", `"Ann" <a@b>`.
+fn is_notes_name(text: &str) -> bool {
+    let text = text.trim();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let marked = text.contains(['@', '<', '/', '"']);
+    let capital = |word: &&str| word.chars().next().is_some_and(|c| c.is_uppercase() || !c.is_alphabetic());
+    text.chars().count() <= 120
+        && !text.ends_with(['.', '!', '?', ',', ':', ';'])
+        && (marked && words.len() <= 10 || (2..=5).contains(&words.len()) && words.iter().all(capital))
 }
 
 /// How many lines above a block are drawn lines that belong to it.

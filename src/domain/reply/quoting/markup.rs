@@ -13,8 +13,6 @@ pub(crate) struct Mark {
     pub rule: Option<&'static str>,
     /// The outermost block quote without a sign of whose it is.
     pub bare_quote: Option<NodeId>,
-    /// That block quote is drawn as mail programs draw a quote.
-    pub bare_is_drawn: bool,
 }
 
 /// How far a mark reaches.
@@ -76,7 +74,6 @@ pub(crate) fn marks(tree: &Tree, lines: &[Line]) -> Vec<Mark> {
                 }
                 None if element.name == "blockquote" && mark.bare_quote.is_none() => {
                     mark.bare_quote = Some(id);
-                    mark.bare_is_drawn = style_has(element, "border-left");
                 }
                 None => {}
             }
@@ -94,7 +91,11 @@ fn own_mark(tree: &Tree, id: NodeId, element: &Element) -> Option<(&'static str,
         .chain(element.classes())
         .take(24)
         .find_map(known);
-    if named.is_some() {
+    // A quote button makes a block quote of that class; a reply wraps it in
+    // another element of that class.
+    let typed = element.name == "blockquote" && element.classes().any(|c| c == "gmail_quote")
+        && element.attribute("type").is_none();
+    if named.is_some() && !typed {
         return named;
     }
     if element.name == "blockquote" {

@@ -52,10 +52,21 @@ static WROTE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// GroupWise: ">>> Ann Lee 12/11/26 03:54PM >>>".
+static ARROWS: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(r"^\s*>>>\s?\S.{2,120}\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}.{0,40}>>>\s*$")
+});
+
 /// The separator on this line.
 pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     let line = lines.get(at)?;
-    if !line.is_open() || line.is_blank() || line.text.len() > CHARS_MAX {
+    if line.is_blank() || line.text.len() > CHARS_MAX {
+        return None;
+    }
+    if line.angled && line.marked.is_none() && ARROWS.is_match(&line.text) {
+        return Some(Trace::new("quote_original_message", 1));
+    }
+    if !line.is_open() {
         return None;
     }
     let text = fold(&line.text);
@@ -69,6 +80,6 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
 /// A line of nothing but dashes, underscores or stars.
 pub(crate) fn is_ruler(text: &str) -> bool {
     let text = text.trim();
-    let drawn = |c: char| matches!(c, '-' | '_' | '=' | '*' | '~' | '–' | '—' | '─' | '━' | ' ');
+    let drawn = |c: char| matches!(c, '.' if text.contains(". . .")) || matches!(c, '-' | '_' | '=' | '*' | '~' | '–' | '—' | '─' | '━' | ' ');
     text.chars().all(drawn) && text.chars().filter(|c| *c != ' ').count() >= 3
 }
