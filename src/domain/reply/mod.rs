@@ -1,4 +1,5 @@
 //! A mail that answers us.
 pub mod authored;
 pub mod lexicon;
+pub(crate) mod quoting;
 pub mod wording;

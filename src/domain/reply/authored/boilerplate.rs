@@ -1,0 +1,60 @@
+//! Lines that stand in many mails and were typed by nobody: phone footers,
+//! disclaimers, warnings about external senders.
+
+use std::sync::LazyLock;
+
+use regex::{Regex, RegexSet};
+
+use crate::domain::reply::quoting::table::fold;
+
+fn set(table: &'static str) -> RegexSet {
+    let patterns: Vec<&str> = table
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    RegexSet::new(patterns).expect("the table is fixed and tested")
+}
+
+static FOOTERS: LazyLock<RegexSet> = LazyLock::new(|| set(include_str!("footers.txt")));
+static DISCLAIMERS: LazyLock<RegexSet> = LazyLock::new(|| set(include_str!("disclaimers.txt")));
+static BANNERS: LazyLock<RegexSet> = LazyLock::new(|| set(include_str!("banners.txt")));
+static LINK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\s*[<(\[]\s*https?://[^\s<>]*[>)\]]").expect("the pattern is fixed and tested")
+});
+
+/// A footer is one short line.
+const FOOTER_CHARS_MAX: usize = 160;
+const PROSE_BYTES_MAX: usize = 6_000;
+
+/// "Sent from my phone", in whatever language and from whatever program.
+pub(super) fn is_footer(line: &str) -> bool {
+    if line.len() > 8 * FOOTER_CHARS_MAX {
+        return false;
+    }
+    let text = fold(&LINK.replace_all(line, ""));
+    let text = text.trim_matches(|c: char| "*_-–—|~[]().,!\" ".contains(c));
+    // "Sent from my desk, which is easier" is a sentence.
+    let sentence = text.contains(',') && (text.contains(" is ") || text.contains(" was "));
+    !sentence && !text.is_empty() && text.chars().count() <= FOOTER_CHARS_MAX && FOOTERS.is_match(text)
+}
+
+/// The beginning of a confidentiality notice or the like.
+pub(super) fn begins_disclaimer(line: &str) -> bool {
+    let text = fold(
+        line.get(..line.floor_char_boundary(PROSE_BYTES_MAX))
+            .unwrap_or_default(),
+    );
+    let text = text.trim_matches(|c: char| "*_-–—|~[](). ".contains(c));
+    text.len() >= 12 && DISCLAIMERS.is_match(text)
+}
+
+/// A warning that a mail server puts above a mail.
+pub(super) fn is_banner(line: &str) -> bool {
+    if line.len() > PROSE_BYTES_MAX {
+        return false;
+    }
+    let text = fold(line);
+    let text = text.trim_matches(|c: char| "*_-–—|~[]().!⚠️ ".contains(c));
+    text.len() >= 6 && BANNERS.is_match(text)
+}

@@ -1,0 +1,172 @@
+//! What the person wrote himself.
+//!
+//! A reply carries our own question, his signature, his company's disclaimer
+//! and the words "approve" and "deny" many times over; only what he typed may
+//! count. Each view of the mail is split into lines, every line gets one fate,
+//! and each cut names its rule so that `explain` can show it.
+//!
+//! Cutting too little lets a quoted instruction decide, cutting too much loses
+//! the answer. Where the split cannot be known, [`Authored::uncertain`] says so,
+//! and a decision word near it must make the answer unclear.
+//!
+//! Not here: what the words mean (`wording`), and how a quote is recognised
+//! (`quoting`).
+
+mod boilerplate;
+mod decision_stem;
+mod ours;
+mod signature;
+mod split;
+
+use crate::domain::message::html::{self, Hidden, Tree};
+use crate::domain::reply::quoting::{Line, attribution, markup};
+
+pub use ours::OurText;
+
+/// Lines past this are not read: no person types so many.
+const LINES_MAX: usize = 40_000;
+
+/// The person's own words in one view of a mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Authored {
+    /// No quotes, no signature.
+    pub text: String,
+    /// No quotes, but the signature.
+    pub with_signature: String,
+    /// What was taken out, in the order of the view.
+    pub cuts: Vec<Cut>,
+    /// What was in the mail but not to be seen.
+    pub hidden: Vec<Hidden>,
+    /// The split is uncertain: a rule code. A decision word then must not decide.
+    pub uncertain: Option<&'static str>,
+}
+
+/// A piece of the view that is not the person's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// A stable code; its first word is the kind.
+    pub rule: &'static str,
+    /// Bytes of the view: the text as given, or [`html::visible`] of the source.
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Cut {
+    /// `quote`, `signature`, `footer`, `disclaimer`, `banner` or `our` (text).
+    pub fn kind(&self) -> &'static str {
+        self.rule.split('_').next().unwrap_or(self.rule)
+    }
+}
+
+/// Reads the plain text alternative.
+pub fn from_text(plain: &str, ours: &OurText) -> Authored {
+    let mut hidden = Vec::new();
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for raw in plain.split('\n') {
+        if lines.len() >= LINES_MAX {
+            break;
+        }
+        let end = start + raw.len();
+        let text = html::without_shapeless(raw.trim_end(), &mut hidden);
+        push_line(
+            &mut lines,
+            Line {
+                text,
+                start,
+                end,
+                ..Line::default()
+            },
+        );
+        start = end + 1;
+    }
+    let too_long = start < plain.len();
+    mark_colon_quotes(&mut lines);
+    split::split(&lines, ours, hidden, too_long.then_some("too_many_lines"))
+}
+
+/// Reads the HTML alternative.
+pub fn from_html(source: &str, ours: &OurText) -> Authored {
+    let tree = Tree::read(source);
+    let rendered = html::render(&tree);
+    let marks = markup::marks(&tree, &rendered.lines);
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in rendered.lines.iter().take(LINES_MAX) {
+        let end = start + line.text.len();
+        let mark = marks.get(line.node).copied().unwrap_or_default();
+        push_line(
+            &mut lines,
+            Line {
+                text: line.text.clone(),
+                start,
+                end,
+                marked: mark.rule,
+                bare_quote: mark.bare_quote,
+                angled: false,
+            },
+        );
+        start = end + 1;
+    }
+    let doubt = if rendered.lines.len() > LINES_MAX || tree.truncated {
+        Some("too_many_lines")
+    } else {
+        None
+    };
+    split::split(&lines, ours, rendered.hidden, doubt)
+}
+
+/// Adds a line; where own words and an attribution share one, adds two.
+fn push_line(lines: &mut Vec<Line>, mut line: Line) {
+    line.angled = is_angled(&line.text);
+    if line.is_open()
+        && let Some(at) = attribution::split_at(&line.text)
+        && let Some((own, attribution)) = line.text.split_at_checked(at)
+    {
+        // With shapeless characters gone the offset can only be too small.
+        let middle = (line.start + at).min(line.end);
+        let own = own.trim_end_matches(['-', ' ']).to_owned();
+        let attribution = attribution.to_owned();
+        lines.push(Line {
+            text: own,
+            end: middle,
+            ..line.clone()
+        });
+        lines.push(Line {
+            text: attribution,
+            start: middle,
+            ..line
+        });
+        return;
+    }
+    lines.push(line);
+}
+
+/// Some old programs quote with a colon: three such lines in a row are a quote.
+fn mark_colon_quotes(lines: &mut [Line]) {
+    let colon = |line: &Line| line.text.starts_with(": ") || line.text == ":";
+    let mut at = 0;
+    while at < lines.len() {
+        let run = lines.iter().skip(at).take_while(|line| colon(line)).count();
+        if run >= 3 {
+            for line in lines.iter_mut().skip(at).take(run) {
+                line.angled = true;
+            }
+        }
+        at += run.max(1);
+    }
+}
+
+/// `>` before the words, also after blanks or initials ("AB> ").
+fn is_angled(text: &str) -> bool {
+    let text = text.trim_start();
+    if text.starts_with('>') || text.starts_with('＞') {
+        return true;
+    }
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let initials = text.len() - rest.len();
+    (2..=4).contains(&initials) && rest.starts_with('>') && !rest.starts_with(">=")
+}
+
+#[cfg(test)]
+mod tests;

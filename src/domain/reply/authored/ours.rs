@@ -1,0 +1,108 @@
+//! Our own words, which never count as the person's.
+//!
+//! Some programs quote without any mark, so the text of the notification is
+//! compared with the reply: whole lines, and runs of words where the quote was
+//! wrapped anew.
+
+use std::collections::HashSet;
+
+/// A shorter line can be a person's own ("Approved.").
+const LINE_CHARS_MIN: usize = 14;
+/// Words in a row that must all be ours where the wrapping differs.
+const RUN: usize = 6;
+const LINE_BYTES_MAX: usize = 4_000;
+
+/// What we know of the mail that is being answered.
+#[derive(Debug, Clone, Default)]
+pub struct OurText {
+    lines: HashSet<String>,
+    runs: HashSet<String>,
+}
+
+impl OurText {
+    /// From the plain text of the notification as it was sent.
+    pub fn new(notification_text: &str) -> Self {
+        let mut ours = Self::default();
+        for line in notification_text.lines() {
+            let line = bare(line);
+            if line.chars().filter(|c| !c.is_whitespace()).count() >= LINE_CHARS_MIN {
+                ours.lines.insert(line);
+            }
+        }
+        let whole = bare(notification_text);
+        let words: Vec<&str> = whole.split(' ').collect();
+        ours.runs = words.windows(RUN).map(|run| run.join(" ")).collect();
+        ours
+    }
+
+    /// We do not know what is being answered.
+    pub fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// Whether this line of a reply is ours.
+    pub(super) fn holds(&self, line: &str) -> bool {
+        if self.lines.is_empty() || line.len() > LINE_BYTES_MAX {
+            return false;
+        }
+        let line = bare(line);
+        if self.lines.contains(&line) {
+            return true;
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        words.len() >= RUN
+            && words
+                .windows(RUN)
+                .all(|run| self.runs.contains(&run.join(" ")))
+    }
+}
+
+/// Letters and digits only: programs turn stars, brackets and rules as they like.
+fn bare(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_alphanumeric() {
+            bare.extend(character.to_lowercase());
+        } else if !bare.ends_with(' ') && !bare.is_empty() {
+            bare.push(' ');
+        }
+    }
+    bare.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTIFICATION: &str = "Ben asks for root on db-7.\n\nTo let him in, answer this mail with the single word\nAPPROVE on a line of its own, to refuse with DENY.\nRef: 9f-22-abcd-0001\n";
+
+    fn check(line: &str, ours: bool) {
+        assert_eq!(OurText::new(NOTIFICATION).holds(line), ours, "{line}");
+    }
+
+    #[test]
+    fn a_line_of_ours_is_known_whatever_its_case_and_marks() {
+        check("Ben asks for root on db-7.", true);
+        check("| *ben asks for ROOT on db-7*", true);
+        check("Ref: 9f-22-abcd-0001", true);
+    }
+
+    #[test]
+    fn a_line_of_ours_is_known_when_wrapped_anew() {
+        check(
+            "answer this mail with the single word APPROVE on a line of its own, to",
+            true,
+        );
+        check(
+            "answer this mail with the single word APPROVE because I trust Ben",
+            false,
+        );
+    }
+
+    #[test]
+    fn a_short_line_stays_the_persons() {
+        check("approve", false);
+        check("deny", false);
+        assert!(!OurText::unknown().holds("Ben asks for root on db-7."));
+    }
+}

@@ -1,0 +1,249 @@
+//! Where the words end and the signature begins.
+//!
+//! Dashes and phone footers are certain. A closing with a name, a name alone, a
+//! block of telephone numbers are guesses: they are cut only when nothing in them
+//! could be an answer.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{boilerplate, decision_stem};
+use crate::domain::reply::quoting::Line;
+use crate::domain::reply::quoting::separator::is_ruler;
+use crate::domain::reply::quoting::table::{fold, words};
+
+/// How many lines a signature that is only guessed can have.
+const GUESS_LINES_MAX: usize = 12;
+const NAME_CHARS_MAX: usize = 40;
+
+/// Lines of a run that go, with the rule, and a doubt if there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunCut {
+    pub from: usize,
+    pub to: usize,
+    pub rule: &'static str,
+    pub doubt: Option<&'static str>,
+}
+
+static CLOSINGS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    words(include_str!("closings.txt"))
+        .map(|(_, word)| word)
+        .collect()
+});
+
+static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?:\+|\b)\(?\d{1,4}\)?[\s./()-]{0,3}\d{2,5}[\s./()-]{0,3}\d{2,5}|[^\s@<>]+@[^\s@<>]+\.\p{L}{2,}|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|handy|telefon|tél|skype|ext|direct|office)\b\s*[.:]",
+    )
+    .expect("the pattern is fixed and tested")
+});
+
+/// The parts of a run of own lines that are not words to us.
+pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
+    let mut cuts = Vec::new();
+    let mut end = run.len();
+    let mut words_above = false;
+    for (at, line) in run.iter().enumerate() {
+        if line.is_blank() {
+            continue;
+        }
+        let Some(rule) = certain_start(run, at) else {
+            words_above = true;
+            continue;
+        };
+        let below = run.get(at + 1..).unwrap_or_default();
+        if rule == "footer_device" && !words_above && below.iter().any(|line| !line.is_blank()) {
+            // Some phones put the footer first and the answer below it.
+            cuts.push(RunCut {
+                from: at,
+                to: at + 1,
+                rule,
+                doubt: None,
+            });
+            continue;
+        }
+        let held = below
+            .iter()
+            .any(|line| decision_stem::occurs_in(&line.text));
+        let doubt = match rule {
+            "signature_dashes" if words_above => None,
+            "disclaimer_notice" if words_above => None,
+            _ => held.then_some("words_below_signature"),
+        };
+        cuts.push(RunCut {
+            from: at,
+            to: run.len(),
+            rule,
+            doubt,
+        });
+        end = at;
+        break;
+    }
+    let start = cuts
+        .iter()
+        .filter(|cut| cut.to < run.len())
+        .map(|cut| cut.to)
+        .max()
+        .unwrap_or(0);
+    if let Some((at, rule)) = guessed_start(run.get(..end).unwrap_or_default(), start) {
+        cuts.push(RunCut {
+            from: at,
+            to: end,
+            rule,
+            doubt: None,
+        });
+    }
+    cuts
+}
+
+/// The rule by which this line surely begins what is no answer.
+fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
+    let text = run.get(at)?.text.trim();
+    let bare = text.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
+    if matches!(
+        bare,
+        "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20"
+    ) {
+        return Some("signature_dashes");
+    }
+    if boilerplate::is_footer(text) {
+        return Some("footer_device");
+    }
+    if boilerplate::begins_disclaimer(text) {
+        return Some("disclaimer_notice");
+    }
+    let underscores = text.chars().filter(|c| *c == '_').count() >= 5;
+    let drawn = is_ruler(text) && (underscores || matches!(text, "* * *" | "***"));
+    if drawn && run.iter().skip(at + 1).any(|line| !line.is_blank()) {
+        return Some("signature_ruler");
+    }
+    None
+}
+
+/// Where a signature without any mark begins.
+fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
+    let filled: Vec<usize> = (first..run.len())
+        .filter(|at| run.get(*at).is_some_and(|line| !line.is_blank()))
+        .collect();
+    let text = |at: usize| run.get(at).map_or("", |line| line.text.trim());
+    let last = filled.last().copied();
+    let mut best = None;
+    let mut contact = false;
+    let mut titles = true;
+    for at in filled.iter().rev().take(GUESS_LINES_MAX + 1).copied() {
+        // Nothing above: then this is all the person wrote.
+        if Some(&at) == filled.first() {
+            break;
+        }
+        let line = text(at);
+        // A closing alone is a courtesy, not a signature.
+        if closing_with_name(line) || is_closing(line) && Some(at) != last {
+            best = Some((at, "signature_closing"));
+        } else if is_dashed_name(line) {
+            best = Some((at, "signature_name"));
+        }
+        contact |= CONTACT.is_match(line);
+        let gap = run.get(at.wrapping_sub(1)).is_some_and(Line::is_blank);
+        let alone = Some(at) == last;
+        if gap && best.is_none_or(|(_, rule)| rule == "signature_name") && is_name_line(line) {
+            let block = contact || titles && !alone;
+            if block || alone && follows_prose(run, &filled, at) {
+                best = Some((at, "signature_name"));
+            }
+        }
+        titles &= is_title(line);
+        if !is_like_signature(line) {
+            break;
+        }
+    }
+    best
+}
+
+/// A name, perhaps with a degree, or with a telephone number behind it.
+fn is_name_line(line: &str) -> bool {
+    let name = line.trim_end_matches(|c: char| {
+        c.is_numeric() || c.is_whitespace() || "+-–()./:,;x".contains(c)
+    });
+    let name = name.split_once([',', '|', '(']).map_or(name, |(name, _)| name);
+    is_name(name) && (name.len() == line.len() || is_like_signature(line))
+}
+
+/// "Head of Sales", "ACME Ltd.", "12 High Street": capitals, no sentence.
+fn is_title(line: &str) -> bool {
+    let words = line.split_whitespace().count();
+    words <= 6
+        && !line.ends_with(['!', '?', ':', ','])
+        && line.chars().next().is_some_and(|c| c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
+        && !decision_stem::occurs_in(line)
+}
+
+/// "Regards,", "Thanks, Bob", "Mit freundlichen Grüßen".
+fn is_closing(line: &str) -> bool {
+    if line.len() > 200 || decision_stem::occurs_in(line) {
+        return false;
+    }
+    let folded = fold(line);
+    let bare = folded.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '.');
+    if CLOSINGS.contains(bare) || CLOSINGS.contains(bare.trim_end_matches('.')) {
+        return true;
+    }
+    closing_with_name(line)
+}
+
+/// "Thanks, Bob".
+fn closing_with_name(line: &str) -> bool {
+    line.len() <= 200
+        && line.split_once([',', '!', '.', '-', '–', '~']).is_some_and(|(closing, name)| {
+            CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+        })
+}
+
+/// "-Bob", "— Daniel".
+fn is_dashed_name(line: &str) -> bool {
+    let name = line.trim_start_matches(['-', '–', '—', '~', '/']);
+    name.len() < line.len() && line.len() - name.len() <= 6 && is_name(name.trim())
+}
+
+/// One to four capitalised words, or initials.
+fn is_name(line: &str) -> bool {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || ",.*_".contains(c));
+    let length = line.chars().count();
+    if length == 0 || length > NAME_CHARS_MAX || decision_stem::occurs_in(line) {
+        return false;
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.len() <= 4
+        && words.iter().all(|word| {
+            let particle = matches!(
+                *word,
+                "van" | "von" | "de" | "der" | "den" | "da" | "di" | "la" | "le" | "bin" | "al"
+            );
+            particle || word.chars().next().is_some_and(char::is_uppercase)
+        })
+        && line
+            .chars()
+            .all(|c| c.is_alphabetic() || " .'-’\"".contains(c))
+}
+
+/// A name alone is taken for one only below real sentences.
+fn follows_prose(run: &[Line], filled: &[usize], at: usize) -> bool {
+    let above = filled.iter().rev().find(|above| **above < at);
+    above.and_then(|above| run.get(*above)).is_some_and(|line| {
+        let text = line.text.trim_end();
+        let words = text.split_whitespace().count();
+        words >= 4 || words >= 3 && text.ends_with(['.', '!', '?', '。'])
+    })
+}
+
+/// Short, no question, nothing that could be an answer.
+fn is_like_signature(line: &str) -> bool {
+    let words = line.split_whitespace().count();
+    line.chars().count() <= 90
+        && words <= 10
+        && !line.ends_with(['?', ':'])
+        && !(words > 4 && line.ends_with('!'))
+        && !decision_stem::occurs_in(line)
+        && !(words > 5 && line.ends_with('.'))
+}

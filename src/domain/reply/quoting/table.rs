@@ -1,0 +1,45 @@
+//! Reads the word tables: `key TAB word|word|…`, `#` for remarks.
+
+/// Every word with its key, in the order of the table, lower case.
+pub(crate) fn words(table: &'static str) -> impl Iterator<Item = (&'static str, String)> {
+    table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('\t'))
+        .flat_map(|(key, words)| words.split('|').map(move |word| (key, fold(word))))
+        .filter(|(_, word)| !word.is_empty())
+}
+
+/// The words as one alternation, longest first so that none hides another.
+pub(crate) fn alternation<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut words: Vec<&str> = words.collect();
+    words.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    words.dedup();
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| regex::escape(word).replace(' ', r"\s+"))
+        .collect();
+    words.join("|")
+}
+
+/// Lower case, single blanks, plain apostrophes, no emphasis marks at the ends:
+/// how words of a table are compared with words of a mail.
+pub(crate) fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c == '\u{a0}') {
+        if word.is_empty() {
+            continue;
+        }
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        for character in word.chars() {
+            match character {
+                '’' | '‘' | '`' | '´' => folded.push('\''),
+                '‑' | '‐' => folded.push('-'),
+                _ => folded.extend(character.to_lowercase()),
+            }
+        }
+    }
+    folded
+}
