@@ -114,10 +114,8 @@ pub fn find_ref_line(text: &str) -> Vec<Found> {
         })
         .filter_map(|(_, end)| {
             let start = end + value_offset(text.get(end..)?)?;
-            let (from, to) = words(text.get(start..)?).next()?;
-            (from == 0)
-                .then(|| token_at(text, start, start + to))
-                .flatten()
+            let (_, end) = words(text.get(start..)?).next()?;
+            token_at(text, start, start + end)
         })
         .collect()
 }
@@ -290,6 +288,7 @@ mod tests {
             "Reference: {A}",
             "Ref:: {A}",
             "Ref: x{A}",
+            "Ref: #{A}",
             "Ref: {A}{B}",
             "Ref: &amp;{A}",
             "Ref:",

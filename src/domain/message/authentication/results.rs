@@ -166,7 +166,7 @@ fn payload(scan: &mut Scan) -> Option<Vec<MethodResult>> {
 fn result(scan: &mut Scan) -> Option<Option<MethodResult>> {
     let method = scan.keyword()?;
     scan.skip_cfws()?;
-    if method == "none" && scan.is_at_end() {
+    if method == "none" {
         return Some(None);
     }
     if scan.take('/') {

@@ -163,7 +163,7 @@ impl<'a> Tags<'a> {
         let is_base64 = text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-        if is_base64 && !text.is_empty() {
+        if is_base64 {
             Ok(text)
         } else {
             Err(NotASignature::Tag(name))

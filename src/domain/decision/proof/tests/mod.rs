@@ -245,6 +245,12 @@ fn what_stands_twice_is_nobodys() {
         EVERY,
         "token_only: from_not_single",
     );
+    // RFC 5322 §4.5 once allowed the space; some readers still take it.
+    check(
+        &whole().top("FROM : Eve <eve@evil.example>"),
+        EVERY,
+        "token_only: from_not_single",
+    );
     check(
         &whole().without("From"),
         EVERY,
