@@ -33,10 +33,7 @@ pub(super) fn subject_is_automatic(subject: &str) -> bool {
     if REPLY_SUBJECTS.begin(head).is_some() {
         return true;
     }
-    if AWAY_SUBJECTS
-        .begin(head)
-        .is_some_and(|rest| away_may_go_on(rest))
-    {
+    if AWAY_SUBJECTS.begin(head).is_some_and(away_may_go_on) {
         return true;
     }
     // "Re: your request (Out of Office)", "[Auto-Reply]" at the end.
