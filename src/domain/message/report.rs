@@ -163,10 +163,11 @@ fn delivery_status(bytes: &[u8]) -> Report {
         original_envelope_id =
             original_envelope_id.or(field("Original-Envelope-Id").map(str::to_owned));
         let (original, last) = (field("Original-Recipient"), field("Final-Recipient"));
-        if (original.is_none() && last.is_none() && field("Action").is_none())
-            || recipients.len() >= RECIPIENTS_MAX
-        {
+        if original.is_none() && last.is_none() && field("Action").is_none() {
             continue;
+        }
+        if recipients.len() >= RECIPIENTS_MAX {
+            break;
         }
         let status = field("Status").and_then(first_status);
         let action = field("Action").map(|it| {
