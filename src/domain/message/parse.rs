@@ -104,14 +104,17 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Message {
         .unwrap_or_default();
     notice_hidden_controls(&headers, &mut findings);
     notice_bare_cr(read, &parts, &mut findings);
+    let sender = only(&headers, "Sender").map(mailbox::one);
+    if let Some(Err(problem)) = &sender {
+        // Whether it differs from From cannot be told.
+        findings.fatal("sender_unreadable", problem.code());
+    }
     let first = |name| header::values(&headers, name).next();
     Message {
         size_bytes: raw.len(),
         structure: findings.into_list(),
         from: mailbox::from(&headers),
-        sender: only(&headers, "Sender")
-            .and_then(|field| mailbox::one(field).ok())
-            .map(|it| it.address),
+        sender: sender.and_then(Result::ok).map(|it| it.address),
         return_path: return_path(first("Return-Path")),
         to: only(&headers, "To").map(mailbox::many).unwrap_or_default(),
         cc: only(&headers, "Cc").map(mailbox::many).unwrap_or_default(),
@@ -297,6 +300,22 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_field_is_read_or_reported() {
+        let sender = |field: &str| {
+            let message = read(&format!("From: a@x.test\nSender: {field}\n\nyes"));
+            (
+                message.sender.map(|it| it.to_string()),
+                message.structure.first().map(|it| it.code),
+            )
+        };
+        assert_eq!(sender("B <b@x.test>"), (Some("b@x.test".to_owned()), None));
+        assert_eq!(
+            sender("b@x.test, c@x.test"),
+            (None, Some("sender_unreadable"))
+        );
+    }
+
+    #[test]
     fn return_paths_are_told_apart() {
         let path = |head: &str| read(&format!("{head}From: a@x.test\n\nyes")).return_path;
         assert_eq!(path(""), ReturnPath::Absent);
@@ -320,8 +339,7 @@ mod tests {
         );
         assert_eq!(code("Subject: =?utf-8?Q?a=1Bb?=\r\n\r\nyes"), hidden);
         assert_eq!(code("Subject: =?utf-8?Q?a=0A?=\r\n\r\nyes"), None);
-        let multi =
-            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r--b--\r\n--b--\r\n";
+        let multi = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\n\r\nx\r--b--\r\n--b--\r\n";
         assert_eq!(code(multi), Some("bare_cr_before_dashes"));
     }
 

@@ -231,7 +231,7 @@ impl Reader<'_> {
     }
 
     fn plain(&mut self, part: &Part) -> String {
-        let text = self.text(part).replace("\r\n", "\n");
+        let text = self.lines(part);
         let says = |name, word: &str| {
             part.kind
                 .text(name)
@@ -242,6 +242,16 @@ impl Reader<'_> {
         } else {
             text
         }
+    }
+
+    /// With LF line ends. A relay that mends line ends twice leaves CR CR LF;
+    /// any other CR is a line end to some programs and nothing to others.
+    fn lines(&mut self, part: &Part) -> String {
+        let text = self.text(part).replace("\r\n", "\n").replace("\r\n", "\n");
+        if text.contains('\r') {
+            self.findings.fatal("bare_cr_in_text", part.media_type());
+        }
+        text.replace('\r', "\n")
     }
 
     /// The decoded text of a part that is read, and what is odd about it.
@@ -626,6 +636,7 @@ mod tests {
             "base64_foreign_character",
             true,
         );
+        check_code("Subject: x", b"not\ryes", "bare_cr_in_text", true);
         check_code("Subject: x", b"ye\0s", "nul_in_text", true);
     }
 }
