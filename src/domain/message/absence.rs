@@ -23,6 +23,11 @@ static SOMEBODY_IS_AWAY: Phrases = phrases!["somebody_is_away.txt"];
 /// Begins a sentence only of absence notes and answering robots.
 static OPENINGS: Phrases = phrases!["openings.txt"];
 
+/// Words of absence that may begin anything; needs one of the next list.
+static LOOSE_OPENINGS: Phrases = phrases!["loose_openings.txt"];
+
+static ABSENCE_WORDS: Phrases = phrases!["absence_words.txt"];
+
 /// A line or sentence before the point: greetings and thanks for the mail.
 static GREETINGS: Phrases = phrases!["greetings.txt"];
 
@@ -33,10 +38,7 @@ pub(super) fn subject_is_automatic(subject: &str) -> bool {
     if REPLY_SUBJECTS.begin(head).is_some() {
         return true;
     }
-    if AWAY_SUBJECTS
-        .begin(head)
-        .is_some_and(|rest| away_may_go_on(rest))
-    {
+    if AWAY_SUBJECTS.begin(head).is_some_and(away_may_go_on) {
         return true;
     }
     // "Re: your request (Out of Office)", "[Auto-Reply]" at the end.
@@ -91,7 +93,7 @@ pub(super) fn body_is_automatic(text: &str) -> bool {
         if folded.is_empty() {
             continue;
         }
-        if OPENINGS.begin(folded).is_some() {
+        if opens_absence(folded) {
             return true;
         }
         // "Hi Ana, I am out of the office" on one line.
@@ -100,7 +102,7 @@ pub(super) fn body_is_automatic(text: &str) -> bool {
             && folded
                 .split([',', '-', '!', ':', '、', '，'])
                 .skip(1)
-                .any(|it| OPENINGS.begin(it.trim_start()).is_some())
+                .any(|it| opens_absence(it.trim_start()))
         {
             return true;
         }
@@ -109,6 +111,13 @@ pub(super) fn body_is_automatic(text: &str) -> bool {
         }
     }
     false
+}
+
+fn opens_absence(folded: &str) -> bool {
+    OPENINGS.begin(folded).is_some()
+        || LOOSE_OPENINGS
+            .begin(folded)
+            .is_some_and(|rest| ABSENCE_WORDS.stand_in(rest))
 }
 
 /// "Ana," or "All," on a line of its own.
@@ -121,9 +130,24 @@ fn is_name_line(sentence: &str) -> bool {
 
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split(['\n', '\u{3002}', '\u{ff01}'])
-        .flat_map(|line| line.split_inclusive(". "))
-        .flat_map(|piece| piece.split_inclusive("! "))
+        .flat_map(sentences_of_line)
         .filter(|piece| !piece.trim().is_empty())
+}
+
+/// A full stop after a number is a date's: "vom 1. bis 4. Mai".
+fn sentences_of_line(line: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for at in memchr::memchr3_iter(b'.', b'!', b'?', line.as_bytes()) {
+        let (before, after) = line.split_at(at);
+        let ends = after[1..].starts_with(' ') && !before.ends_with(|c: char| c.is_ascii_digit());
+        if ends {
+            pieces.extend(line.get(start..=at));
+            start = at + 1;
+        }
+    }
+    pieces.extend(line.get(start..));
+    pieces
 }
 
 fn has_quote(text: &str) -> bool {
@@ -218,6 +242,7 @@ mod tests {
             "Hello,\n\nThank you for your email. I am currently out of the office.",
             "Hi Ana, I'm on vacation.",
             "Sehr geehrte Damen und Herren,\n\nich bin derzeit nicht im B\u{fc}ro.",
+            "Guten Tag,\n\nich bin vom 1. bis 4. Mai abwesend.",
             "Bonjour,\n\nJe suis absente jusqu'au 4 mai.",
             "Hola,\nEstoy fuera de la oficina hasta el lunes.",
             "您好，\n我正在休假。",
@@ -234,6 +259,10 @@ mod tests {
             "Yes.\n\nI am on vacation until 4 May.",
             "I am out of the office until Monday, but yes.\n\nOn Mon, Ana <a@x.test> wrote:\n> Approve?",
             "I am fine with it.",
+            "Momentan bin ich dagegen.",
+            "Ik ben momenteel niet akkoord.",
+            "We have received your request and approve it.",
+            "I am currently reviewing it, no.",
             "Genehmigt. Ich bin ab dem 4. Mai nicht da.",
             "",
         ] {

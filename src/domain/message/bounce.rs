@@ -89,7 +89,7 @@ pub(super) fn because(message: &Message, text: &str) -> Option<&'static str> {
         .iter()
         .any(|it| it.is_message() || it.content_type.starts_with("text/rfc822"));
     let is_null = message.return_path == ReturnPath::Null;
-    if body_speaks && (sender == Sender::Office || is_null || subject_ends) {
+    if body_speaks && ((sender == Sender::Office && !answers) || is_null || subject_ends) {
         return Some("bounce_body");
     }
     let start: String = head.chars().take(500).collect();

@@ -144,7 +144,7 @@ fn indefinite_length(body: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn value(tag: u8, content: &[&[u8]]) -> Vec<u8> {
@@ -183,6 +183,11 @@ mod tests {
                 &wrap(EXPLICIT_0, &[&data]),
             ],
         )
+    }
+
+    /// A signed-data envelope around a MIME entity, for tests elsewhere.
+    pub(crate) fn enveloped(entity: &[u8]) -> Vec<u8> {
+        signed(endless, &value(OCTET_STRING, &[entity]))
     }
 
     fn check(der: &[u8], expected: Option<&[u8]>) {

@@ -74,7 +74,7 @@ impl Word {
             "B" | "b" => Encoding::Base64.decode(text.as_bytes()).0,
             // §4.2: `_` is a space; the rest is quoted-printable on one line.
             "Q" | "q" => {
-                let text = text.replace('_', "=20").replace(' ', "=20");
+                let text = text.replace(['_', ' '], "=20");
                 Encoding::QuotedPrintable.decode(text.as_bytes()).0
             }
             _ => return None,

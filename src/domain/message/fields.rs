@@ -126,7 +126,7 @@ fn scan(
                 None => findings.fatal("header_starts_folded", "the first header line is folded"),
             }
         } else if colon_of(text).is_some() {
-            close(raw, open.take(), &mut headers, limits, findings);
+            close(raw, open.take(), owner, &mut headers, limits, findings);
             open = Some(line);
         } else if lines == 1 && owner == Owner::Mail && is_mbox_line(text) {
             findings.note("mbox_line", "the mail begins with an mbox separator");
@@ -136,7 +136,7 @@ fn scan(
         }
         at = next;
     };
-    close(raw, open.take(), &mut headers, limits, findings);
+    close(raw, open.take(), owner, &mut headers, limits, findings);
     (headers, body_at)
 }
 
@@ -155,6 +155,7 @@ fn is_mbox_line(line: &[u8]) -> bool {
 fn close(
     raw: &[u8],
     field: Option<Range<usize>>,
+    owner: Owner,
     headers: &mut Vec<Header>,
     limits: &Limits,
     findings: &mut Findings,
@@ -180,10 +181,12 @@ fn close(
     let value = match String::from_utf8(value) {
         Ok(value) => value,
         Err(error) => {
-            let matters = ONCE_IN_A_MAIL
-                .iter()
-                .chain(&ONCE_IN_A_PART)
-                .any(|it| name.eq_ignore_ascii_case(it));
+            // In a part, where the name of a file is often written so, a byte
+            // that matters is caught as a bad boundary or charset.
+            let matters = owner == Owner::Mail
+                && ONCE_IN_A_MAIL
+                    .iter()
+                    .any(|it| name.eq_ignore_ascii_case(it));
             findings.add("header_not_utf8", &name, matters);
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         }

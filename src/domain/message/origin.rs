@@ -359,3 +359,195 @@ fn without_tags(html: &str, chars_max: usize) -> String {
         .replace("&gt;", ">")
         .replace("&amp;", "&")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message::parse::{Limits, parse};
+
+    const OURS: &str = "6f1c1a2e-0000-4000-8000-000000000001";
+
+    /// `head` stands above a plain human reply.
+    fn check(head: &str, body: &str, origin_expected: Origin, because: &str) {
+        let from = if head.to_ascii_lowercase().contains("from:") {
+            ""
+        } else {
+            "From: Ana <ana@x.test>\r\n"
+        };
+        let subject = if head.to_ascii_lowercase().contains("subject:") {
+            ""
+        } else {
+            "Subject: Re: Access\r\n"
+        };
+        let end = if head.is_empty() || head.contains("\r\n\r\n") {
+            ""
+        } else {
+            "\r\n"
+        };
+        let raw = format!("{from}{subject}{head}{end}\r\n{body}");
+        let message = parse(raw.as_bytes(), &Limits::default());
+        let addresses = [EmailAddress::parse("access@own.test").unwrap()];
+        let ours = Ours {
+            instance: OURS.parse().unwrap(),
+            addresses: &addresses,
+        };
+        let judged = origin(&message, raw.as_bytes(), &ours);
+        assert_eq!(
+            (judged.origin, judged.because),
+            (origin_expected, because),
+            "{raw}"
+        );
+    }
+
+    #[test]
+    fn a_person_is_a_person() {
+        for head in [
+            "",
+            "Auto-Submitted: no",
+            "Auto-Submitted: No (a person)",
+            "X-Auto-Response-Suppress: All",
+            "Feedback-ID: 1:2:3",
+            "Return-Path: <ana@x.test>",
+            "Subject: Accepted: Access",
+            "Subject: Approve: Access",
+            "Subject: RE: out of office access",
+            "Subject: Fwd: Undeliverable: Access",
+            "From: postmaster@x.test",
+            "X-Countersign-Instance: 6f1c1a2e-0000-4000-8000-000000000002",
+        ] {
+            check(head, "Approved.", Origin::Person, "nothing_automatic");
+        }
+    }
+
+    #[test]
+    fn programs_that_say_so_are_believed() {
+        let auto = |head, because| check(head, "yes", Origin::AutoReply, because);
+        auto("Auto-Submitted: auto-replied", "auto_submitted");
+        auto(
+            "Auto-Submitted: auto-generated; owner-email=\"a@x.test\"",
+            "auto_submitted",
+        );
+        auto("Auto-Submitted: (no) auto-notified", "auto_submitted");
+        auto("Precedence: bulk", "precedence");
+        auto("X-Precedence: auto_reply", "precedence");
+        auto("X-Autoreply: yes", "vendor_header");
+        auto("X-Autorespond: Access", "vendor_header");
+        auto("X-FC-MachineGenerated: true", "vendor_header");
+        auto("Subject: Automatic reply: Access", "absence_subject");
+        auto(
+            "Return-Path: <>\r\nSubject: Automatic reply: Access",
+            "absence_subject",
+        );
+        auto("Content-Type: text/calendar; method=REPLY", "calendar");
+        auto(
+            "Content-Type: text/vnd.google.email-reaction+json",
+            "reaction",
+        );
+    }
+
+    #[test]
+    fn an_absence_note_without_a_word_in_its_header_is_known() {
+        check(
+            "",
+            "I am out of the office until 4 May.\r\n",
+            Origin::AutoReply,
+            "absence_body",
+        );
+        check(
+            "",
+            "Approved. I am out of office from Monday.",
+            Origin::Person,
+            "nothing_automatic",
+        );
+    }
+
+    #[test]
+    fn lists_are_no_persons() {
+        check("List-Id: <team.x.test>", "yes", Origin::List, "list_header");
+        check(
+            "Precedence: list\r\nList-Post: <mailto:a@x.test>",
+            "yes",
+            Origin::List,
+            "list_header",
+        );
+    }
+
+    #[test]
+    fn what_nobody_may_answer_is_a_bounce() {
+        check("Return-Path: <>", "yes", Origin::Bounce, "null_return_path");
+        check(
+            "From: MAILER-DAEMON@x.test",
+            "yes",
+            Origin::Bounce,
+            "daemon_sender",
+        );
+        check(
+            "From: Mail System <>\r\nSubject: Access",
+            "It could not be delivered.",
+            Origin::Bounce,
+            "bounce_body",
+        );
+        check(
+            "X-Failed-Recipients: a@x.test",
+            "yes",
+            Origin::Bounce,
+            "failed_recipients_header",
+        );
+        check(
+            "Subject: Undelivered Mail Returned to Sender",
+            "x",
+            Origin::Bounce,
+            "bounce_subject",
+        );
+        check(
+            "Subject: Nicht zustellbar: Zugriff",
+            "x",
+            Origin::Bounce,
+            "bounce_subject",
+        );
+    }
+
+    #[test]
+    fn reports_are_known_by_their_type() {
+        let report = |kind: &str, part: &str| {
+            format!(
+                "Content-Type: multipart/report; report-type={kind}; boundary=b\r\n\r\n--b\r\n\r\nyes\r\n\
+                 --b\r\nContent-Type: message/{part}\r\n\r\nVersion: 1\r\n\r\n--b--\r\n"
+            )
+        };
+        for (kind, origin, because) in [
+            ("delivery-status", Origin::Bounce, "report_delivery_status"),
+            (
+                "disposition-notification",
+                Origin::ReadReceipt,
+                "report_disposition",
+            ),
+            ("feedback-report", Origin::FeedbackReport, "report_feedback"),
+        ] {
+            check(&report(kind, kind), "", origin, because);
+        }
+        check(
+            &report("made-up", "x-made-up"),
+            "",
+            Origin::AutoReply,
+            "report_other",
+        );
+    }
+
+    #[test]
+    fn our_own_mail_is_known_at_the_top_only() {
+        let own = format!("{INSTANCE_HEADER}: {OURS}");
+        check(&own, "Please answer.", Origin::Loop, "own_instance_header");
+        check(
+            "From: Access <ACCESS@own.test>",
+            "Please answer.",
+            Origin::Loop,
+            "from_own_address",
+        );
+        let bounce = format!(
+            "From: mailer-daemon@x.test\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\
+             \r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{own}\r\n\r\nx\r\n--b--\r\n"
+        );
+        check(&bounce, "", Origin::Bounce, "report_delivery_status");
+    }
+}

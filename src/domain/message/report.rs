@@ -163,10 +163,11 @@ fn delivery_status(bytes: &[u8]) -> Report {
         original_envelope_id =
             original_envelope_id.or(field("Original-Envelope-Id").map(str::to_owned));
         let (original, last) = (field("Original-Recipient"), field("Final-Recipient"));
-        if (original.is_none() && last.is_none() && field("Action").is_none())
-            || recipients.len() >= RECIPIENTS_MAX
-        {
+        if original.is_none() && last.is_none() && field("Action").is_none() {
             continue;
+        }
+        if recipients.len() >= RECIPIENTS_MAX {
+            break;
         }
         let status = field("Status").and_then(first_status);
         let action = field("Action").map(|it| {
@@ -482,4 +483,171 @@ fn block(bytes: &[u8]) -> Vec<Header> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ids::InstanceId,
+        message::{
+            origin::{Judged, Ours, origin},
+            parse::parse,
+        },
+    };
+
+    fn judged(raw: &str) -> Judged {
+        let raw = raw.replace('\n', "\r\n");
+        let message = parse(raw.as_bytes(), &Limits::default());
+        let ours = Ours {
+            instance: InstanceId(uuid::Uuid::nil()),
+            addresses: &[],
+        };
+        origin(&message, raw.as_bytes(), &ours)
+    }
+
+    /// `kind`, recipients as `address action status`, id of the mail.
+    fn check(raw: &str, kind: ReportKind, recipients: &[&str], original: Option<&str>) {
+        let report = judged(raw).report.unwrap();
+        let got: Vec<_> = report
+            .recipients
+            .iter()
+            .map(|it| {
+                let address = it
+                    .final_recipient
+                    .as_deref()
+                    .or(it.original.as_deref())
+                    .unwrap_or_default();
+                format!(
+                    "{address} {} {}",
+                    it.action,
+                    it.status.as_deref().unwrap_or("-")
+                )
+            })
+            .collect();
+        assert_eq!(
+            (report.kind, got.as_slice()),
+            (kind, owned(recipients).as_slice()),
+            "{raw}"
+        );
+        assert_eq!(report.original_message_id.as_deref(), original, "{raw}");
+    }
+
+    fn owned(list: &[&str]) -> Vec<String> {
+        list.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    fn dsn(status: &str, returned: &str) -> String {
+        format!(
+            "Return-Path: <>\nFrom: Mail Delivery System <mailer-daemon@mx.test>\nSubject: Notice\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
+             --b\n\nSee below.\n--b\nContent-Type: message/delivery-status\n\n{status}\n\
+             --b\nContent-Type: {returned}\n\nMessage-ID:\n <req-1@own.test>\nSubject: Access\n\n--b--\n"
+        )
+    }
+
+    #[test]
+    fn a_delivery_status_is_read_recipient_by_recipient() {
+        let status = "Reporting-MTA: dns; mx.test\nOriginal-Envelope-Id: env-7\n\n\
+            Original-Recipient: rfc822;ana@x.test\nFinal-Recipient: rfc822; <ana.s@y.test>\nAction: failed\n\
+            Status: 5.1.1 (no such user)\nDiagnostic-Code: smtp; 550 5.1.1\n gone\n\n\
+            Final-Recipient: rfc822; bob@x.test\nAction: delayed\nStatus: 4.4.1\n";
+        let raw = dsn(status, "message/rfc822");
+        check(
+            &raw,
+            ReportKind::Failed,
+            &["ana.s@y.test failed 5.1.1", "bob@x.test delayed 4.4.1"],
+            Some("req-1@own.test"),
+        );
+        let report = judged(&raw).report.unwrap();
+        assert_eq!(report.original_envelope_id.as_deref(), Some("env-7"));
+        assert_eq!(report.recipients[0].original.as_deref(), Some("ana@x.test"));
+        assert_eq!(
+            report.recipients[0].diagnostic.as_deref(),
+            Some("550 5.1.1 gone")
+        );
+    }
+
+    #[test]
+    fn a_delay_and_a_delivery_are_no_failure() {
+        let status = |action: &str, code: &str| {
+            format!(
+                "Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; ana@x.test\nAction: {action}\nStatus: {code}\n"
+            )
+        };
+        let id = Some("req-1@own.test");
+        let headers = "text/rfc822-headers";
+        check(
+            &dsn(&status("Delayed", "4.4.7"), headers),
+            ReportKind::Delayed,
+            &["ana@x.test delayed 4.4.7"],
+            id,
+        );
+        check(
+            &dsn(&status("relayed", "2.0.0"), headers),
+            ReportKind::Relayed,
+            &["ana@x.test relayed 2.0.0"],
+            id,
+        );
+        check(
+            &dsn(&status("", "2.1.5"), headers),
+            ReportKind::Delivered,
+            &["ana@x.test delivered 2.1.5"],
+            id,
+        );
+    }
+
+    #[test]
+    fn bounces_in_prose_name_their_recipient() {
+        check(
+            "From: MAILER-DAEMON@mx.test\nSubject: failure notice\n\nHi. This is the qmail-send program at mx.test.\n\
+             I'm afraid I wasn't able to deliver your message.\n\n<ana@x.test>:\n\
+             192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 unknown\n\n\
+             --- Below this line is a copy of the message.\n\nReturn-Path: <access@own.test>\n\
+             To: other@x.test\nMessage-ID: <req-2@own.test>\n\nbody\n",
+            ReportKind::Failed,
+            &["ana@x.test failed 5.1.1"],
+            Some("req-2@own.test"),
+        );
+        check(
+            "From: Mail Delivery System <Mailer-Daemon@mx.test>\nX-Failed-Recipients: ana@x.test, bob@x.test\n\
+             Subject: Mail delivery failed: returning message to sender\nIn-Reply-To: <req-3@own.test>\n\nSorry.\n",
+            ReportKind::Failed,
+            &["ana@x.test failed -", "bob@x.test failed -"],
+            Some("req-3@own.test"),
+        );
+        check(
+            "From: Mail Delivery System <Mailer-Daemon@mx.test>\nSubject: Warning: message 1ab delayed 24 hours\n\n\
+             No action is required on your part.\n  ana@x.test\n    host mx.x.test: 451 try later\n",
+            ReportKind::Delayed,
+            &["ana@x.test delayed -"],
+            None,
+        );
+    }
+
+    #[test]
+    fn a_receipt_names_the_mail_that_was_seen() {
+        let receipt = |disposition: &str| {
+            format!(
+                "From: ana@x.test\nSubject: Read: Access\n\
+                 Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n\
+                 --b\n\nYour mail was seen.\n--b\nContent-Type: message/disposition-notification\n\n\
+                 Final-Recipient: rfc822;ana@x.test\nOriginal-Message-ID: <req-4@own.test>\n\
+                 Disposition: manual-action/MDN-sent-manually; {disposition}\n\n--b--\n"
+            )
+        };
+        let id = Some("req-4@own.test");
+        check(
+            &receipt("displayed"),
+            ReportKind::Displayed,
+            &["ana@x.test displayed -"],
+            id,
+        );
+        check(
+            &receipt("Deleted/error"),
+            ReportKind::Deleted,
+            &["ana@x.test deleted -"],
+            id,
+        );
+    }
 }

@@ -71,6 +71,7 @@ pub(super) fn read(raw: &[u8], limits: &Limits, findings: &mut Findings) -> Vec<
         limits,
         findings,
         parts: Vec::new(),
+        to_scan: SCANS * raw.len(),
     };
     tree.part(0..raw.len(), Owner::Mail, 0, "text/plain", &mut Vec::new());
     tree.parts
@@ -83,6 +84,7 @@ pub(super) fn read_entity(raw: &[u8], limits: &Limits, findings: &mut Findings) 
         limits,
         findings,
         parts: Vec::new(),
+        to_scan: SCANS * raw.len(),
     };
     tree.part(0..raw.len(), Owner::Part, 0, "text/plain", &mut Vec::new());
     tree.parts
@@ -93,7 +95,14 @@ struct Tree<'a> {
     limits: &'a Limits,
     findings: &'a mut Findings,
     parts: Vec<Part>,
+    /// Bytes that may still be looked through for delimiters.
+    to_scan: usize,
 }
+
+/// Each multipart looks through its whole body, so a mail is read as often as
+/// it is nested. Honest mails nest a few levels deep, and their bulk is in
+/// attachments near the top.
+const SCANS: usize = 8;
 
 impl Tree<'_> {
     /// Reads the part in `span` and those inside it. `outer` holds the
@@ -169,6 +178,11 @@ impl Tree<'_> {
         let Some(boundary) = self.boundary(&kind, outer) else {
             return;
         };
+        let Some(left) = self.to_scan.checked_sub(body.len()) else {
+            self.findings.fatal("nested_too_large", &kind.value);
+            return;
+        };
+        self.to_scan = left;
         let spans = self.split(body, &boundary);
         let implied = if kind.value == "multipart/digest" {
             "message/rfc822"
@@ -228,21 +242,29 @@ impl Tree<'_> {
         let mut spans = Vec::new();
         let mut open: Option<usize> = None;
         let mut closed_at = None;
+        let mut has_lookalike = false;
         for at in lines_with_dashes(raw, body.clone()) {
-            let (line, next) = line_at(raw, at..body.end);
-            let Some(rest) = raw
-                .get(line)
-                .and_then(|line| line.get(2..)?.strip_prefix(boundary.as_bytes()))
-            else {
+            let begins = raw
+                .get(at + 2..body.end)
+                .is_some_and(|it| it.starts_with(boundary.as_bytes()));
+            if !begins {
                 continue;
-            };
+            }
+            let (line, next) = line_at(raw, at..body.end);
+            // A line is no shorter than the boundary, which holds no line end.
+            let rest = raw
+                .get(at + 2 + boundary.len()..line.end)
+                .unwrap_or_default();
             let closes = rest.starts_with(b"--");
             let padding = if closes { &rest[2..] } else { rest };
             if !padding.iter().all(|b| matches!(b, b' ' | b'\t')) {
                 // RFC 2046 §5.1.1 compares only the beginning of a line, and
                 // some programs do just that.
-                self.findings
-                    .fatal("delimiter_lookalike", &String::from_utf8_lossy(rest));
+                if !has_lookalike {
+                    self.findings
+                        .fatal("delimiter_lookalike", &String::from_utf8_lossy(rest));
+                    has_lookalike = true;
+                }
                 continue;
             }
             if let Some(start) = open.take() {
@@ -415,11 +437,7 @@ mod tests {
                 "{TOP}--b\nContent-Type: multipart/mixed; boundary=bc\n\n--bc\n\nx\n--bc--\n--b--"
             ),
             &["text/plain[x]"],
-            &[
-                "delimiter_lookalike",
-                "delimiter_lookalike",
-                "boundary_prefix",
-            ],
+            &["delimiter_lookalike", "boundary_prefix"],
         );
     }
 
@@ -439,6 +457,23 @@ mod tests {
             "Content-Type: text\n\nx",
             &["text/plain[x]"],
             &["content_type_unreadable"],
+        );
+    }
+
+    #[test]
+    fn a_mail_is_not_read_again_at_every_level() {
+        let mut raw = String::new();
+        for level in 10..30 {
+            raw += &format!("Content-Type: multipart/mixed; boundary=x{level}y\n\n--x{level}y\n");
+        }
+        raw += &"--\n".repeat(10_000);
+        let mut findings = Findings::default();
+        read(raw.as_bytes(), &Limits::default(), &mut findings);
+        assert!(
+            findings
+                .into_list()
+                .iter()
+                .any(|finding| finding.code == "nested_too_large")
         );
     }
 

@@ -211,16 +211,18 @@ impl Reader<'_> {
         }
         let mut html = String::new();
         for it in &shown {
-            match (&it.html, &it.plain) {
-                (Some(fragment), _) => html.push_str(fragment),
+            let fragment = match (&it.html, &it.plain) {
+                (Some(fragment), _) => fragment.clone(),
                 (None, Some(text)) if !text.trim().is_empty() => {
-                    html.push_str("<pre>");
-                    html.push_str(&text.replace('&', "&amp;").replace('<', "&lt;"));
-                    html.push_str("</pre>");
+                    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+                    format!("<pre>{text}</pre>")
                 }
-                _ => {}
+                _ => continue,
+            };
+            if !html.is_empty() {
+                html.push('\n');
             }
-            html.push('\n');
+            html.push_str(&fragment);
         }
         Shown {
             plain,
@@ -229,7 +231,7 @@ impl Reader<'_> {
     }
 
     fn plain(&mut self, part: &Part) -> String {
-        let text = self.text(part).replace("\r\n", "\n");
+        let text = self.lines(part);
         let says = |name, word: &str| {
             part.kind
                 .text(name)
@@ -240,6 +242,16 @@ impl Reader<'_> {
         } else {
             text
         }
+    }
+
+    /// With LF line ends. A relay that mends line ends twice leaves CR CR LF;
+    /// any other CR is a line end to some programs and nothing to others.
+    fn lines(&mut self, part: &Part) -> String {
+        let text = self.text(part).replace("\r\n", "\n").replace("\r\n", "\n");
+        if text.contains('\r') {
+            self.findings.fatal("bare_cr_in_text", part.media_type());
+        }
+        text.replace('\r', "\n")
     }
 
     /// The decoded text of a part that is read, and what is odd about it.
@@ -346,4 +358,285 @@ fn joined(texts: &[&str]) -> String {
         whole.push_str(text);
     }
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message::parse::parse;
+
+    struct Expected<'a> {
+        plain: Option<&'a str>,
+        html: Option<&'a str>,
+        attached: &'a [&'a str],
+        codes: &'a [&'a str],
+    }
+
+    fn check(raw: &str, expected: &Expected) {
+        let raw = raw.replace('\n', "\r\n");
+        let message = parse(raw.as_bytes(), &Limits::default());
+        assert_eq!(message.plain.as_deref(), expected.plain, "{raw}");
+        let html = message.html.map(|html| html.replace("\r\n", "\n"));
+        assert_eq!(html.as_deref(), expected.html, "{raw}");
+        let attached: Vec<_> = message
+            .attachments
+            .iter()
+            .map(|it| it.content_type.as_str())
+            .collect();
+        assert_eq!(attached, expected.attached, "{raw}");
+        let codes: Vec<_> = message.structure.iter().map(|it| it.code).collect();
+        assert_eq!(codes, expected.codes, "{raw}");
+    }
+
+    /// A multipart with the given parts, each with its own header.
+    fn multi(kind: &str, boundary: &str, parts: &[&str]) -> String {
+        let parts: String = parts
+            .iter()
+            .map(|part| format!("--{boundary}\n{part}\n"))
+            .collect();
+        format!(
+            "Content-Type: multipart/{kind}; boundary=\"{boundary}\"\n\n{parts}--{boundary}--\n"
+        )
+    }
+
+    const PLAIN: &str = "Content-Type: text/plain; charset=\"utf-8\"\n\nApproved.";
+    const HTML: &str = "Content-Type: text/html; charset=\"utf-8\"\n\n<p>Approved.</p>";
+    const IMAGE: &str = "Content-Type: image/png; name=\"a.png\"\nContent-ID: <a@x>\n\
+        Content-Transfer-Encoding: base64\nContent-Disposition: inline; filename=\"a.png\"\n\niVBORw0K";
+    const PDF: &str = "Content-Type: application/pdf; name=\"a.pdf\"\n\
+        Content-Disposition: attachment; filename=\"a.pdf\"\n\nx";
+
+    #[test]
+    fn one_text_is_one_view() {
+        let nothing = Expected {
+            plain: None,
+            html: None,
+            attached: &[],
+            codes: &[],
+        };
+        check(
+            PLAIN,
+            &Expected {
+                plain: Some("Approved."),
+                ..nothing
+            },
+        );
+        check(
+            HTML,
+            &Expected {
+                html: Some("<p>Approved.</p>"),
+                ..nothing
+            },
+        );
+        check(
+            "Subject: x\n\nyes\n",
+            &Expected {
+                plain: Some("yes\n"),
+                ..nothing
+            },
+        );
+    }
+
+    #[test]
+    fn the_trees_of_the_usual_programs_are_read_without_a_finding() {
+        let both = Expected {
+            plain: Some("Approved."),
+            html: Some("<p>Approved.</p>"),
+            attached: &[],
+            codes: &[],
+        };
+        let alternative = multi("alternative", "000000000000aa", &[PLAIN, HTML]);
+        check(&alternative, &both);
+        let related = multi(
+            "related; type=\"multipart/alternative\"",
+            "_006_",
+            &[&alternative, IMAGE],
+        );
+        let mixed = multi("mixed", "_007_", &[&related, PDF]);
+        check(
+            &mixed,
+            &Expected {
+                attached: &["image/png", "application/pdf"],
+                ..both
+            },
+        );
+        let related = multi(
+            "related; type=\"text/html\"",
+            "----=_Part_1",
+            &[HTML, IMAGE],
+        );
+        let outer = multi("alternative", "----=_Part_0", &[PLAIN, &related]);
+        check(
+            &outer,
+            &Expected {
+                attached: &["image/png"],
+                ..both
+            },
+        );
+        let signature = "Content-Type: application/pkcs7-signature; name=\"smime.p7s\"\n\nx";
+        let signed = multi(
+            "signed; protocol=\"application/pkcs7-signature\"",
+            "s1",
+            &[&alternative, signature],
+        );
+        check(
+            &signed,
+            &Expected {
+                attached: &["application/pkcs7-signature"],
+                ..both
+            },
+        );
+    }
+
+    #[test]
+    fn text_around_a_picture_is_one_text() {
+        let below = "Content-Type: text/plain; charset=us-ascii\n\nBut not for me.";
+        check(
+            &multi("mixed", "Apple-Mail-1", &[PLAIN, IMAGE, below]),
+            &Expected {
+                plain: Some("Approved.\nBut not for me."),
+                html: None,
+                attached: &["image/png"],
+                codes: &[],
+            },
+        );
+        // A footer that a list has put below is in both views.
+        let alternative = multi("alternative", "a1", &[PLAIN, HTML]);
+        check(
+            &multi("mixed", "b1", &[&alternative, below]),
+            &Expected {
+                plain: Some("Approved.\nBut not for me."),
+                html: Some("<p>Approved.</p>\n<pre>But not for me.</pre>"),
+                attached: &[],
+                codes: &[],
+            },
+        );
+    }
+
+    #[test]
+    fn what_is_attached_is_not_read() {
+        let note = "Content-Type: text/plain; name=\"note.txt\"\nContent-Disposition: attachment\n\nI approve.";
+        let mail = "Content-Type: message/rfc822\n\nSubject: x\n\nI approve.";
+        check(
+            &multi("mixed", "b1", &[PLAIN, note, mail]),
+            &Expected {
+                plain: Some("Approved."),
+                html: None,
+                attached: &["text/plain", "message/rfc822"],
+                codes: &[],
+            },
+        );
+    }
+
+    #[test]
+    fn two_texts_of_one_kind_are_no_alternative() {
+        let other = "Content-Type: text/plain\n\nDenied.";
+        let expected = Expected {
+            plain: Some("Approved."),
+            html: None,
+            attached: &[],
+            codes: &["several_plain_alternatives"],
+        };
+        check(&multi("alternative", "b1", &[PLAIN, other]), &expected);
+    }
+
+    #[test]
+    fn an_envelope_is_opened_and_an_encrypted_one_is_not() {
+        let opaque = |der: &[u8]| {
+            format!(
+                "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=\"smime.p7m\"\n\
+                 Content-Transfer-Encoding: base64\n\n{}\n",
+                data_encoding::BASE64.encode(der)
+            )
+        };
+        let envelope = cms::tests::enveloped(b"Content-Type: text/plain\r\n\r\nApproved.\r\n");
+        check(
+            &opaque(&envelope),
+            &Expected {
+                plain: Some("Approved.\n"),
+                html: None,
+                attached: &[],
+                codes: &[],
+            },
+        );
+        check(
+            &opaque(b"no envelope"),
+            &Expected {
+                plain: None,
+                html: None,
+                attached: &["application/pkcs7-mime"],
+                codes: &["smime_unreadable"],
+            },
+        );
+    }
+
+    #[test]
+    fn a_flowed_text_is_joined() {
+        let raw = "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\nI appr \nove.\n-- \nAna\n";
+        let expected = Expected {
+            plain: Some("I approve.\n-- \nAna\n"),
+            html: None,
+            attached: &[],
+            codes: &[],
+        };
+        check(raw, &expected);
+    }
+
+    #[test]
+    fn text_with_two_readings_is_reported() {
+        let check_code = |header: &str, body: &[u8], code: &str, disqualifies: bool| {
+            let raw = [header.as_bytes(), b"\r\n\r\n", body].concat();
+            let message = parse(&raw, &Limits::default());
+            let got: Vec<_> = message
+                .structure
+                .iter()
+                .map(|it| (it.code, it.disqualifies))
+                .collect();
+            assert_eq!(got, [(code, disqualifies)], "{header}");
+        };
+        check_code(
+            "Content-Type: text/plain; charset=utf-7",
+            b"yes",
+            "charset_refused",
+            true,
+        );
+        check_code(
+            "Content-Type: text/plain; charset=x; charset=utf-8",
+            b"yes",
+            "charset_ambiguous",
+            true,
+        );
+        check_code(
+            "Content-Type: text/plain; charset=made-up",
+            b"\xe9",
+            "charset_unknown",
+            true,
+        );
+        check_code(
+            "Content-Type: text/plain; charset=utf-8",
+            b"\xe9",
+            "charset_mislabelled",
+            false,
+        );
+        check_code(
+            "Content-Type: text/plain",
+            b"\xe9",
+            "charset_missing",
+            false,
+        );
+        check_code(
+            "Content-Transfer-Encoding: x-made-up",
+            b"yes",
+            "transfer_encoding_unknown",
+            true,
+        );
+        check_code(
+            "Content-Transfer-Encoding: base64",
+            b"!!!!",
+            "base64_foreign_character",
+            true,
+        );
+        check_code("Subject: x", b"not\ryes", "bare_cr_in_text", true);
+        check_code("Subject: x", b"ye\0s", "nul_in_text", true);
+    }
 }
