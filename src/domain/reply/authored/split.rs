@@ -177,7 +177,8 @@ impl Page<'_> {
             || text == "<";
         let full = above.chars().count() >= WRAPPED_CHARS_MIN;
         let ended = above.ends_with(['?', ':']) || above.ends_with(['.', '!']) && !first.is_lowercase();
-        in_a_link || full && !ended
+        let goes_on = first.is_lowercase() && above.chars().count() >= WRAPPED_CHARS_MIN / 2;
+        in_a_link || (full || goes_on) && !ended
     }
 
     fn cut_ours(&mut self, ours: &OurText) {

@@ -107,7 +107,7 @@ fn outlook(lines: &[Line], at: usize) -> Option<Trace> {
         }
         if line.is_blank() {
             blanks += 1;
-            if blanks > 1 {
+            if blanks > 3 {
                 break;
             }
             continue;
@@ -182,7 +182,8 @@ fn in_one_line(text: &str) -> Option<Trace> {
     }
     let main = [Label::From, Label::Date, Label::To, Label::Subject];
     let count = main.iter().filter(|label| seen.has(**label)).count();
-    (count >= 3 && seen.lines >= 3).then(|| Trace {
+    let pair = seen.has(Label::From) && seen.has(Label::Date) && text.contains('@');
+    (count >= 3 && seen.lines >= 3 || pair).then(|| Trace {
         holds_text: true,
         ..Trace::new("quote_header_block", 1)
     })
