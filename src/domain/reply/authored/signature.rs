@@ -153,7 +153,8 @@ fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
         }
         contact |= CONTACT.is_match(line);
         let above = run.get(at.wrapping_sub(1));
-        let gap = above.is_some_and(|line| line.is_blank() || contact && ends_a_sentence(&line.text));
+        let gap =
+            above.is_some_and(|line| line.is_blank() || contact && ends_a_sentence(&line.text));
         let alone = Some(at) == last;
         if gap && best.is_none_or(|(_, rule)| rule == "signature_name") && is_name_line(line) {
             let block = contact || titles && !alone;
@@ -174,7 +175,9 @@ fn is_name_line(line: &str) -> bool {
     let name = line.trim_end_matches(|c: char| {
         c.is_numeric() || c.is_whitespace() || "+-–()./:,;x".contains(c)
     });
-    let name = name.split_once([',', '|', '(']).map_or(name, |(name, _)| name);
+    let name = name
+        .split_once([',', '|', '('])
+        .map_or(name, |(name, _)| name);
     is_name(name) && (name.len() == line.len() || is_like_signature(line))
 }
 
@@ -183,7 +186,10 @@ fn is_title(line: &str) -> bool {
     let words = line.split_whitespace().count();
     words <= 6
         && !line.ends_with(['!', '?', ':', ','])
-        && line.chars().next().is_some_and(|c| c == 'x' || c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
+        && line
+            .chars()
+            .next()
+            .is_some_and(|c| c == 'x' || c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
         && !decision_stem::occurs_in(line)
 }
 
@@ -203,9 +209,11 @@ fn is_closing(line: &str) -> bool {
 /// "Thanks, Bob".
 fn closing_with_name(line: &str) -> bool {
     line.len() <= 200
-        && line.split_once([',', '!', '.', '-', '–', '~']).is_some_and(|(closing, name)| {
-            CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
-        })
+        && line
+            .split_once([',', '!', '.', '-', '–', '~'])
+            .is_some_and(|(closing, name)| {
+                CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+            })
 }
 
 /// "-Bob", "— Daniel".

@@ -107,7 +107,10 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
             let whole = fold(&format!("{joined} {rest}"));
             let short = rest.split_whitespace().count() <= 4;
             let complete = short && strength(&whole) == Some(Strength::Strong);
-            return complete.then(|| Trace::new("quote_attribution", count));
+            if complete {
+                return Some(Trace::new("quote_attribution", count));
+            }
+            break;
         }
         if line.is_blank() || !line.is_open() || joined.len() + line.text.len() > 4 * CHARS_MAX {
             break;
