@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
+use super::decision_stem;
 use crate::domain::reply::quoting::table::fold;
 
 fn set(table: &'static str) -> RegexSet {
@@ -36,7 +37,15 @@ pub(super) fn is_footer(line: &str) -> bool {
     let text = text.trim_matches(|c: char| "*_-–—|~[]().,!\" ".contains(c));
     // "Sent from my desk, which is easier" is a sentence.
     let sentence = text.contains(',') && (text.contains(" is ") || text.contains(" was "));
-    !sentence && !text.is_empty() && text.chars().count() <= FOOTER_CHARS_MAX && FOOTERS.is_match(text)
+    // "Sent from my side: approved".
+    let answers = text
+        .split_once([':', '!', '?', ';'])
+        .is_some_and(|(_, after)| decision_stem::occurs_in(after));
+    !sentence
+        && !answers
+        && !text.is_empty()
+        && text.chars().count() <= FOOTER_CHARS_MAX
+        && FOOTERS.is_match(text)
 }
 
 /// The beginning of a confidentiality notice or the like.

@@ -35,7 +35,7 @@ static CLOSINGS: LazyLock<HashSet<String>> = LazyLock::new(|| {
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:\+|\b)\(?\d{1,4}\)?[\s./()-]{0,3}\d{2,5}[\s./()-]{0,3}\d{2,5}|[^\s@<>]+@[^\s@<>]+\.\p{L}{2,}|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|handy|telefon|tél|skype|ext|direct|office)\b\s*[.:]",
+        r"(?i)(?:\+|\b|\()\(?\d{1,4}\)?[\s./()-]{0,3}\d{2,5}[\s./()-]{0,3}\d{2,5}|[^\s@<>]+@[^\s@<>]+\.\p{L}{2,}|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|handy|telefon|tél|skype|ext|direct|office)\b\s*[.:]",
     )
     .expect("the pattern is fixed and tested")
 });
@@ -102,6 +102,13 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
 fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     let text = run.get(at)?.text.trim();
     let bare = text.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
+    let below = run.iter().skip(at + 1).find(|line| !line.is_blank());
+    if is_ruler(&text.replace('_', "__"))
+        && text.starts_with('_')
+        && below.is_some_and(|line| fold(&line.text).contains("mailing list"))
+    {
+        return Some("footer_list");
+    }
     if matches!(
         bare,
         "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20"
@@ -145,7 +152,9 @@ fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
             best = Some((at, "signature_name"));
         }
         contact |= CONTACT.is_match(line);
-        let gap = run.get(at.wrapping_sub(1)).is_some_and(Line::is_blank);
+        let above = run.get(at.wrapping_sub(1));
+        let gap =
+            above.is_some_and(|line| line.is_blank() || contact && ends_a_sentence(&line.text));
         let alone = Some(at) == last;
         if gap && best.is_none_or(|(_, rule)| rule == "signature_name") && is_name_line(line) {
             let block = contact || titles && !alone;
@@ -166,7 +175,9 @@ fn is_name_line(line: &str) -> bool {
     let name = line.trim_end_matches(|c: char| {
         c.is_numeric() || c.is_whitespace() || "+-–()./:,;x".contains(c)
     });
-    let name = name.split_once([',', '|', '(']).map_or(name, |(name, _)| name);
+    let name = name
+        .split_once([',', '|', '('])
+        .map_or(name, |(name, _)| name);
     is_name(name) && (name.len() == line.len() || is_like_signature(line))
 }
 
@@ -175,7 +186,10 @@ fn is_title(line: &str) -> bool {
     let words = line.split_whitespace().count();
     words <= 6
         && !line.ends_with(['!', '?', ':', ','])
-        && line.chars().next().is_some_and(|c| c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
+        && line
+            .chars()
+            .next()
+            .is_some_and(|c| c == 'x' || c.is_uppercase() || c.is_numeric() || c == '+' || c == '(')
         && !decision_stem::occurs_in(line)
 }
 
@@ -195,9 +209,11 @@ fn is_closing(line: &str) -> bool {
 /// "Thanks, Bob".
 fn closing_with_name(line: &str) -> bool {
     line.len() <= 200
-        && line.split_once([',', '!', '.', '-', '–', '~']).is_some_and(|(closing, name)| {
-            CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
-        })
+        && line
+            .split_once([',', '!', '.', '-', '–', '~'])
+            .is_some_and(|(closing, name)| {
+                CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+            })
 }
 
 /// "-Bob", "— Daniel".
@@ -225,6 +241,10 @@ fn is_name(line: &str) -> bool {
         && line
             .chars()
             .all(|c| c.is_alphabetic() || " .'-’\"".contains(c))
+}
+
+fn ends_a_sentence(text: &str) -> bool {
+    text.trim_end().ends_with(['.', '!', '?', '。'])
 }
 
 /// A name alone is taken for one only below real sentences.

@@ -108,9 +108,10 @@ impl Page<'_> {
         let next_bare = next_line
             .and_then(|line| line.bare_quote)
             .filter(|b| Some(*b) != here);
-        let announces = next_is_quoted
-            || next_bare.is_some()
-            || next.is_some_and(|next| quoting::trace(self.lines, next).is_some_and(|t| !t.weak));
+        let next_is_trace = next
+            .and_then(|next| quoting::trace(self.lines, next))
+            .is_some_and(|trace| !trace.weak);
+        let announces = next_is_quoted || next_bare.is_some() || next_is_trace;
         if trace.weak && !announces {
             return at + 1;
         }
@@ -121,8 +122,27 @@ impl Page<'_> {
             if alone || self.words_in(at, below) {
                 self.doubt("attribution_with_text");
             }
-        } else if next_is_quoted || next.is_none() {
+        } else if next.is_none() || next_is_trace {
             return below;
+        } else if next_is_quoted {
+            let marks_all = trace.rule == "quote_attribution"
+                || next_line.is_some_and(|line| line.marked.is_some());
+            let rest: Vec<usize> = (below..self.lines.len())
+                .filter(|at| self.is_own(*at))
+                .collect();
+            if marks_all || rest.is_empty() {
+                return below;
+            }
+            // Outlook does not mark lines, so these marks are of an older mail
+            // and what stands below them is that mail's answer. Mostly.
+            if rest.iter().any(|at| self.words_in(*at, at + 1)) {
+                self.doubt("quote_partly_marked");
+            }
+            if alone {
+                return below;
+            }
+            self.cut(below, self.lines.len(), "quote_unmarked");
+            return self.lines.len();
         } else if let Some(bare) = next_bare.or(here) {
             // The block quote that the trace announces, or that holds it.
             let from = next_bare.map_or(at, |_| below);
@@ -171,13 +191,20 @@ impl Page<'_> {
     /// Whether the line at `at` goes on where the quoted line above it stopped.
     fn is_tail(&self, above: &str, at: usize) -> bool {
         let text = self.lines.get(at).map_or("", |line| line.text.trim());
-        let Some(first) = text.chars().next() else { return false };
-        let in_a_link = above.split(' ').next_back().is_some_and(|word| word.contains("://"))
+        let Some(first) = text.chars().next() else {
+            return false;
+        };
+        let in_a_link = above
+            .split(' ')
+            .next_back()
+            .is_some_and(|word| word.contains("://"))
             || text.starts_with(['(', '<', '_', '&']) && text.contains(['/', '='])
             || text == "<";
         let full = above.chars().count() >= WRAPPED_CHARS_MIN;
-        let ended = above.ends_with(['?', ':']) || above.ends_with(['.', '!']) && !first.is_lowercase();
-        in_a_link || full && !ended
+        let ended =
+            above.ends_with(['?', ':']) || above.ends_with(['.', '!']) && !first.is_lowercase();
+        let goes_on = first.is_lowercase() && above.chars().count() >= WRAPPED_CHARS_MIN / 2;
+        in_a_link || (full || goes_on) && !ended
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
@@ -250,9 +277,7 @@ impl Page<'_> {
 
     fn authored(self, hidden: Vec<Hidden>) -> Authored {
         let own = |fate: &Option<&str>| fate.is_none();
-        let signed = |fate: &Option<&str>| {
-            fate.is_none_or(|rule| rule.starts_with("signature"))
-        };
+        let signed = |fate: &Option<&str>| fate.is_none_or(|rule| rule.starts_with("signature"));
         let reversed = self
             .lines
             .iter()
@@ -300,8 +325,8 @@ impl Page<'_> {
                 continue;
             };
             match cuts.last_mut() {
+                _ if line.is_blank() => continue,
                 Some(last) if last.rule == rule && blank_since_cut => last.end = line.end,
-                _ if line.is_blank() => {}
                 _ => cuts.push(Cut {
                     rule,
                     start: line.start,

@@ -101,6 +101,17 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     let mut joined = String::new();
     let mut weak = None;
     for (count, line) in lines.iter().skip(at).take(LINES_MAX).enumerate() {
+        // "On … <a@b>" / "> wrote:": wrapped after it was quoted.
+        if count > 0 && line.angled && may_continue(&first.text) {
+            let rest = line.text.trim_start_matches(['>', ' ']);
+            let whole = fold(&format!("{joined} {rest}"));
+            let short = rest.split_whitespace().count() <= 4;
+            let complete = short && strength(&whole) == Some(Strength::Strong);
+            if complete {
+                return Some(Trace::new("quote_attribution", count));
+            }
+            break;
+        }
         if line.is_blank() || !line.is_open() || joined.len() + line.text.len() > 4 * CHARS_MAX {
             break;
         }
@@ -154,6 +165,10 @@ pub(crate) fn split_at(line: &str) -> Option<usize> {
 
 /// Whether the lines up to `at + last` are an attribution without the first.
 fn stands_without_first(lines: &[Line], at: usize, last: usize) -> bool {
+    let first = fold(lines.get(at).map_or("", |line| &line.text));
+    if OPENING.is_match(&first) && DATE.is_match(&first) {
+        return false;
+    }
     (at + 1..=at + last).any(|start| {
         let joined: Vec<&str> = lines
             .get(start..=at + last)

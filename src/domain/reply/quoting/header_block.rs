@@ -54,7 +54,8 @@ static IN_ONE_LINE: LazyLock<Regex> = LazyLock::new(|| {
             .filter(|key| key.chars().count() > 1)
             .map(String::as_str),
     );
-    Regex::new(&format!(r"(?:^|[\s*>\d])({labels})\s?\**[:：]")).expect("tables are fixed and tested")
+    Regex::new(&format!(r"(?:^|[\s*>\d])({labels})\s?\**[:：]"))
+        .expect("tables are fixed and tested")
 });
 static NOTES_DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -107,7 +108,7 @@ fn outlook(lines: &[Line], at: usize) -> Option<Trace> {
         }
         if line.is_blank() {
             blanks += 1;
-            if blanks > 1 {
+            if blanks > 3 {
                 break;
             }
             continue;
@@ -182,7 +183,8 @@ fn in_one_line(text: &str) -> Option<Trace> {
     }
     let main = [Label::From, Label::Date, Label::To, Label::Subject];
     let count = main.iter().filter(|label| seen.has(**label)).count();
-    (count >= 3 && seen.lines >= 3).then(|| Trace {
+    let pair = seen.has(Label::From) && seen.has(Label::Date) && text.contains('@');
+    (count >= 3 && seen.lines >= 3 || pair).then(|| Trace {
         holds_text: true,
         ..Trace::new("quote_header_block", 1)
     })
@@ -244,13 +246,18 @@ fn notes(lines: &[Line], at: usize) -> Option<Trace> {
 /// The last line of the date that begins on this line; the name may stand before it.
 fn notes_date(lines: &[Line], at: usize, named: &mut bool) -> Option<usize> {
     let first = lines.get(at)?.text.trim();
-    let joined = lines.get(at + 1).map(|next| format!("{first} {}", next.text.trim()));
+    let joined = lines
+        .get(at + 1)
+        .map(|next| format!("{first} {}", next.text.trim()));
     let (found, last) = match NOTES_DATE.captures(first) {
         Some(found) => (found, at),
         None => (NOTES_DATE.captures(joined.as_deref()?)?, at + 1),
     };
     let before = found.get(1).map_or("", |name| name.as_str().trim());
-    let name = before.trim_end_matches(" on").trim_end_matches(" at").trim();
+    let name = before
+        .trim_end_matches(" on")
+        .trim_end_matches(" at")
+        .trim();
     let is_person = is_notes_name(name) || name.contains('<') || label(name).is_some();
     if !name.is_empty() && !is_person {
         return None;
@@ -264,10 +271,15 @@ fn is_notes_name(text: &str) -> bool {
     let text = text.trim();
     let words: Vec<&str> = text.split_whitespace().collect();
     let marked = text.contains(['@', '<', '/', '"']);
-    let capital = |word: &&str| word.chars().next().is_some_and(|c| c.is_uppercase() || !c.is_alphabetic());
+    let capital = |word: &&str| {
+        word.chars()
+            .next()
+            .is_some_and(|c| c.is_uppercase() || !c.is_alphabetic())
+    };
     text.chars().count() <= 120
         && !text.ends_with(['.', '!', '?', ',', ':', ';'])
-        && (marked && words.len() <= 10 || (2..=5).contains(&words.len()) && words.iter().all(capital))
+        && (marked && words.len() <= 10
+            || (2..=5).contains(&words.len()) && words.iter().all(capital))
 }
 
 /// How many lines above a block are drawn lines that belong to it.

@@ -93,7 +93,8 @@ fn own_mark(tree: &Tree, id: NodeId, element: &Element) -> Option<(&'static str,
         .find_map(known);
     // A quote button makes a block quote of that class; a reply wraps it in
     // another element of that class.
-    let typed = element.name == "blockquote" && element.classes().any(|c| c == "gmail_quote")
+    let typed = element.name == "blockquote"
+        && element.classes().any(|c| c == "gmail_quote")
         && element.attribute("type").is_none();
     if named.is_some() && !typed {
         return named;

@@ -73,13 +73,19 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if FORWARD.is_match(&text) {
         return Some(Trace::new("quote_forwarded", 1));
     }
-    (QUOTE.is_match(&text) || QUOTE_BARE.is_match(&text) || WROTE.is_match(&text))
+    if WROTE.is_match(&text) {
+        return Some(Trace::new("quote_attribution", 1));
+    }
+    (QUOTE.is_match(&text) || QUOTE_BARE.is_match(&text))
         .then(|| Trace::new("quote_original_message", 1))
 }
 
 /// A line of nothing but dashes, underscores or stars.
 pub(crate) fn is_ruler(text: &str) -> bool {
     let text = text.trim();
-    let drawn = |c: char| matches!(c, '.' if text.contains(". . .")) || matches!(c, '-' | '_' | '=' | '*' | '~' | '–' | '—' | '─' | '━' | ' ');
+    let drawn = |c: char| {
+        matches!(c, '.' if text.contains(". . ."))
+            || matches!(c, '-' | '_' | '=' | '*' | '~' | '–' | '—' | '─' | '━' | ' ')
+    };
     text.chars().all(drawn) && text.chars().filter(|c| *c != ' ').count() >= 3
 }

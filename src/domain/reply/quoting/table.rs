@@ -37,6 +37,9 @@ pub(crate) fn fold(text: &str) -> String {
             match character {
                 '’' | '‘' | '`' | '´' => folded.push('\''),
                 '‑' | '‐' => folded.push('-'),
+                // Lower case would keep the dot as a character of its own.
+                'İ' => folded.push('i'),
+                '\u{307}' => {}
                 _ => folded.extend(character.to_lowercase()),
             }
         }
