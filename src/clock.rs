@@ -34,6 +34,12 @@ impl Clock {
         }
     }
 
+    /// Whether this clock moves only by hand. The store then asks it instead of
+    /// the database's clock, so that a test moves both at once.
+    pub fn is_standing(&self) -> bool {
+        matches!(self.0, Source::Hand(_))
+    }
+
     /// Moves a standing clock; the system's cannot be moved.
     pub fn advance(&self, by: TimeDelta) {
         if let Source::Hand(time) = &self.0 {
