@@ -5,7 +5,7 @@
 use chrono_tz::Tz;
 
 use super::{
-    Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Unreadable,
+    Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Receipt, Unreadable,
     language::{Words, fill},
     untrusted::{self, Quoted},
 };
@@ -77,7 +77,7 @@ pub fn letter(
         Notification::Reminder(ask) => writer.reminder(ask),
         Notification::Clarification { ask, unreadable } => writer.clarification(ask, *unreadable),
         Notification::Confirmation { request, link } => writer.confirmation(request, link),
-        Notification::Receipt { .. } => writer.receipt(notification),
+        Notification::Receipt(receipt) => writer.receipt(receipt),
         Notification::Outcome { request, ending, ended_at, votes } => {
             let closed = writer.fact(words.labels.ended_at, writer.moment(*ended_at));
             let (subject, sentence) = writer.ended(*ending);
@@ -116,6 +116,8 @@ pub fn letter(
     if envelope.footer {
         blocks.push(Block::Paragraph(fill(words.sentences.footer, &[("system", &system)])));
     }
+    // A resource of nothing that can be seen leaves the colon before it.
+    let subject = subject.trim_end_matches([' ', ':']).to_owned();
     Letter { subject, code: words.code, blocks }
 }
 
@@ -191,33 +193,22 @@ impl Writer {
         (self.subject(self.words.subjects.confirm, request), blocks)
     }
 
-    fn receipt(&self, notification: &Notification<'_>) -> (String, Vec<Block>) {
-        let Notification::Receipt {
-            request,
-            vote,
-            recorded_at,
-            channel,
-            comment,
-            replaces_earlier,
-        } = notification
-        else {
-            return Default::default();
-        };
+    fn receipt(&self, receipt: &Receipt<'_>) -> (String, Vec<Block>) {
         let (s, labels) = (&self.words.sentences, &self.words.labels);
         let mut facts = vec![
-            self.fact(labels.your_answer, self.done(*vote).to_owned()),
-            self.fact(labels.recorded_at, self.moment(*recorded_at)),
-            self.fact(labels.came_by, self.channel(channel)),
+            self.fact(labels.your_answer, self.done(receipt.vote).to_owned()),
+            self.fact(labels.recorded_at, self.moment(receipt.recorded_at)),
+            self.fact(labels.came_by, self.channel(&receipt.channel)),
         ];
-        if let Channel::Email { message_id: Some(id), .. } = channel {
+        if let Channel::Email { message_id: Some(id), .. } = receipt.channel {
             facts.push(self.fact(labels.message_id, inline(id)));
         }
         let mut blocks = vec![paragraph(s.recorded), Block::Facts(facts)];
-        blocks.extend(self.comment(s.your_comment, *comment));
-        blocks.extend(replaces_earlier.then(|| paragraph(s.replaces_earlier)));
-        blocks.push(Block::Facts(self.request_facts(request)));
+        blocks.extend(self.comment(s.your_comment, receipt.comment));
+        blocks.extend(receipt.replaces_earlier.then(|| paragraph(s.replaces_earlier)));
+        blocks.push(Block::Facts(self.request_facts(receipt.request)));
         blocks.push(Block::Paragraph(self.words.with_answers(s.not_you)));
-        (self.subject(self.words.subjects.receipt, request), blocks)
+        (self.subject(self.words.subjects.receipt, receipt.request), blocks)
     }
 
     fn to_requester(
