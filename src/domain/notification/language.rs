@@ -71,6 +71,8 @@ pub(super) struct Labels {
     pub level_of: &'static str,
     /// `{level}`.
     pub level: &'static str,
+    /// Whose answer it was.
+    pub by: &'static str,
     pub your_answer: &'static str,
     pub recorded_at: &'static str,
     pub came_by: &'static str,

@@ -55,6 +55,7 @@ pub const WORDS: Words = Words {
         your_level: "Your level",
         level_of: "{level} of {levels}",
         level: "Level {level}",
+        by: "Answered by",
         your_answer: "Your answer",
         recorded_at: "Recorded",
         came_by: "It came by",

@@ -58,6 +58,7 @@ pub const WORDS: Words = Words {
         your_level: "Su nivel",
         level_of: "{level} de {levels}",
         level: "Nivel {level}",
+        by: "Respondido por",
         your_answer: "Su respuesta",
         recorded_at: "Registrada el",
         came_by: "Recibida por",

@@ -63,6 +63,7 @@ pub const WORDS: Words = Words {
         your_level: "O seu nível",
         level_of: "{level} de {levels}",
         level: "Nível {level}",
+        by: "Respondido por",
         your_answer: "A sua resposta",
         recorded_at: "Registada em",
         came_by: "Recebida por",
