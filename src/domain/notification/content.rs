@@ -150,7 +150,7 @@ impl Writer {
             Unreadable::TwoRequests => s.unclear_two_requests,
         };
         // Nothing of the answer is quoted: it would come back as ours.
-        let intro = vec![paragraph(s.unclear), paragraph(why)];
+        let intro = vec![Block::Paragraph(self.words.unclear(why))];
         (self.subject(self.words.subjects.unclear, ask.request), self.asking(intro, ask))
     }
 
