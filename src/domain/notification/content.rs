@@ -2,10 +2,11 @@
 //! blocks look as text and as HTML is the renderers' business, so both parts
 //! say the same.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Unreadable,
+    Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Receipt, Unreadable,
     language::{Words, fill},
     untrusted::{self, Quoted},
 };
@@ -56,6 +57,8 @@ pub enum Block {
 pub struct Fact {
     pub label: String,
     pub value: String,
+    /// Made by us alone (a time, a number); the rest is partly what others wrote.
+    pub is_ours: bool,
 }
 
 #[derive(Debug)]
@@ -77,9 +80,9 @@ pub fn letter(
         Notification::Reminder(ask) => writer.reminder(ask),
         Notification::Clarification { ask, unreadable } => writer.clarification(ask, *unreadable),
         Notification::Confirmation { request, link } => writer.confirmation(request, link),
-        Notification::Receipt { .. } => writer.receipt(notification),
+        Notification::Receipt(receipt) => writer.receipt(receipt),
         Notification::Outcome { request, ending, ended_at, votes } => {
-            let closed = writer.fact(words.labels.ended_at, writer.moment(*ended_at));
+            let closed = writer.time(words.labels.ended_at, *ended_at);
             let (subject, sentence) = writer.ended(*ending);
             (
                 writer.subject(subject, request),
@@ -102,7 +105,7 @@ pub fn letter(
         }
         Notification::Alert { headline, sentences, at } => {
             let headline = untrusted::inline(headline, SUBJECT_CHARS);
-            let happened = writer.fact(words.labels.happened_at, writer.moment(*at));
+            let happened = writer.time(words.labels.happened_at, *at);
             let said = sentences.iter().take(SENTENCES_MAX).map(|s| s.as_str());
             let lines: Vec<&str> = std::iter::once(headline.as_str()).chain(said).collect();
             let blocks = vec![
@@ -116,6 +119,8 @@ pub fn letter(
     if envelope.footer {
         blocks.push(Block::Paragraph(fill(words.sentences.footer, &[("system", &system)])));
     }
+    // A resource of nothing that can be seen leaves the colon before it.
+    let subject = subject.trim_end_matches([' ', ':']).to_owned();
     Letter { subject, code: words.code, blocks }
 }
 
@@ -145,7 +150,7 @@ impl Writer {
             Unreadable::TwoRequests => s.unclear_two_requests,
         };
         // Nothing of the answer is quoted: it would come back as ours.
-        let intro = vec![paragraph(s.unclear), paragraph(why)];
+        let intro = vec![Block::Paragraph(self.words.unclear(why))];
         (self.subject(self.words.subjects.unclear, ask.request), self.asking(intro, ask))
     }
 
@@ -155,7 +160,7 @@ impl Writer {
         let mut blocks = vec![Block::Marker(self.words.answer_above)];
         blocks.extend(intro);
         let mut facts = self.request_facts(ask.request);
-        facts.push(self.fact(self.words.labels.answer_by, self.moment(ask.request.expires_at)));
+        facts.push(self.time(self.words.labels.answer_by, ask.request.expires_at));
         facts.extend(self.level_fact(ask.request, ask.approver));
         blocks.push(Block::Facts(facts));
         blocks.extend(self.reason(ask.request));
@@ -182,7 +187,7 @@ impl Writer {
 
     fn confirmation(&self, request: &AccessRequest, link: &str) -> (String, Vec<Block>) {
         let mut facts = self.request_facts(request);
-        facts.push(self.fact(self.words.labels.answer_by, self.moment(request.expires_at)));
+        facts.push(self.time(self.words.labels.answer_by, request.expires_at));
         let blocks = vec![
             paragraph(self.words.sentences.confirm),
             Block::Link(printable(link)),
@@ -191,33 +196,22 @@ impl Writer {
         (self.subject(self.words.subjects.confirm, request), blocks)
     }
 
-    fn receipt(&self, notification: &Notification<'_>) -> (String, Vec<Block>) {
-        let Notification::Receipt {
-            request,
-            vote,
-            recorded_at,
-            channel,
-            comment,
-            replaces_earlier,
-        } = notification
-        else {
-            return Default::default();
-        };
+    fn receipt(&self, receipt: &Receipt<'_>) -> (String, Vec<Block>) {
         let (s, labels) = (&self.words.sentences, &self.words.labels);
         let mut facts = vec![
-            self.fact(labels.your_answer, self.done(*vote).to_owned()),
-            self.fact(labels.recorded_at, self.moment(*recorded_at)),
-            self.fact(labels.came_by, self.channel(channel)),
+            ours(labels.your_answer, self.done(receipt.vote).to_owned()),
+            self.time(labels.recorded_at, receipt.recorded_at),
+            theirs(labels.came_by, self.channel(&receipt.channel)),
         ];
-        if let Channel::Email { message_id: Some(id), .. } = channel {
-            facts.push(self.fact(labels.message_id, inline(id)));
+        if let Channel::Email { message_id: Some(id), .. } = receipt.channel {
+            facts.push(theirs(labels.message_id, inline(id)));
         }
         let mut blocks = vec![paragraph(s.recorded), Block::Facts(facts)];
-        blocks.extend(self.comment(s.your_comment, *comment));
-        blocks.extend(replaces_earlier.then(|| paragraph(s.replaces_earlier)));
-        blocks.push(Block::Facts(self.request_facts(request)));
+        blocks.extend(self.comment(s.your_comment, receipt.comment));
+        blocks.extend(receipt.replaces_earlier.then(|| paragraph(s.replaces_earlier)));
+        blocks.push(Block::Facts(self.request_facts(receipt.request)));
         blocks.push(Block::Paragraph(self.words.with_answers(s.not_you)));
-        (self.subject(self.words.subjects.receipt, request), blocks)
+        (self.subject(self.words.subjects.receipt, receipt.request), blocks)
     }
 
     fn to_requester(
@@ -232,9 +226,11 @@ impl Writer {
         for vote in votes.iter().take(VOTES_MAX) {
             let level = vote.level.to_string();
             let label = fill(self.words.labels.level, &[("level", &level)]);
-            let who = inline(vote.who);
-            let value = format!("{who}: {}, {}", self.done(vote.vote), self.moment(vote.at));
-            blocks.push(Block::Facts(vec![Fact { label, value }]));
+            let done = format!("{}, {}", self.done(vote.vote), self.moment(vote.at));
+            blocks.push(Block::Facts(vec![
+                ours(&label, done),
+                theirs(self.words.labels.by, inline(vote.who)),
+            ]));
             blocks.extend(self.comment(self.words.sentences.their_comment, vote.comment));
         }
         blocks
@@ -269,17 +265,15 @@ impl Writer {
     fn request_facts(&self, request: &AccessRequest) -> Vec<Fact> {
         let labels = &self.words.labels;
         let mut facts = vec![
-            self.fact(labels.request, request.reference()),
-            self.fact(labels.who_asks, who(request)),
-            self.fact(labels.access_to, inline(&request.resource)),
+            ours(labels.request, request.reference()),
+            theirs(labels.who_asks, who(request)),
+            theirs(labels.access_to, inline(&request.resource)),
         ];
         let span = [
             (labels.access_from, request.access_starts_at),
             (labels.access_until, request.access_ends_at),
         ];
-        facts.extend(
-            span.into_iter().filter_map(|(label, at)| Some(self.fact(label, self.moment(at?)))),
-        );
+        facts.extend(span.into_iter().filter_map(|(label, at)| Some(self.time(label, at?))));
         facts
     }
 
@@ -290,7 +284,7 @@ impl Writer {
         let place = levels.iter().position(|&level| level == approver.level)? + 1;
         (levels.len() > 1).then(|| {
             let values = [("level", &*place.to_string()), ("levels", &*levels.len().to_string())];
-            self.fact(self.words.labels.your_level, fill(self.words.labels.level_of, &values))
+            ours(self.words.labels.your_level, fill(self.words.labels.level_of, &values))
         })
     }
 
@@ -355,17 +349,25 @@ impl Writer {
         }
     }
 
-    fn moment(&self, at: chrono::DateTime<chrono::Utc>) -> String {
+    fn moment(&self, at: DateTime<Utc>) -> String {
         self.words.moment(at, self.zone)
     }
 
-    fn fact(&self, label: &str, value: String) -> Fact {
-        Fact { label: label.to_owned(), value }
+    fn time(&self, label: &str, at: DateTime<Utc>) -> Fact {
+        ours(label, self.moment(at))
     }
 }
 
 fn paragraph(text: &str) -> Block {
     Block::Paragraph(text.to_owned())
+}
+
+fn ours(label: &str, value: String) -> Fact {
+    Fact { label: label.to_owned(), value, is_ours: true }
+}
+
+fn theirs(label: &str, value: String) -> Fact {
+    Fact { label: label.to_owned(), value, is_ours: false }
 }
 
 fn inline(text: &str) -> String {

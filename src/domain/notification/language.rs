@@ -28,6 +28,17 @@ impl Language {
             .unwrap_or(Self::En)
     }
 
+    /// BCP 47 primary subtag.
+    pub fn code(self) -> &'static str {
+        self.words().code
+    }
+
+    /// The words mails in this language ask for, approve and deny; the lexicon
+    /// must know them.
+    pub fn answer_words(self) -> (&'static str, &'static str) {
+        (self.words().approve, self.words().deny)
+    }
+
     pub(super) fn words(self) -> &'static Words {
         match self {
             Self::En => &languages::en::WORDS,
@@ -71,6 +82,8 @@ pub(super) struct Labels {
     pub level_of: &'static str,
     /// `{level}`.
     pub level: &'static str,
+    /// Whose answer it was.
+    pub by: &'static str,
     pub your_answer: &'static str,
     pub recorded_at: &'static str,
     pub came_by: &'static str,
@@ -83,6 +96,7 @@ pub(super) struct Labels {
 pub(super) struct Sentences {
     pub ask: &'static str,
     pub remind: &'static str,
+    /// `{why}`, one of the next five.
     pub unclear: &'static str,
     pub unclear_empty: &'static str,
     pub unclear_no_decision: &'static str,
@@ -176,12 +190,6 @@ impl Words {
         [
             s.ask,
             s.remind,
-            s.unclear,
-            s.unclear_empty,
-            s.unclear_no_decision,
-            s.unclear_contradiction,
-            s.unclear_condition,
-            s.unclear_two_requests,
             s.reason,
             s.reason_missing,
             s.shortened,
@@ -206,10 +214,28 @@ impl Words {
         .chain(s.english_words)
     }
 
-    /// The sentences that hold nothing but the words to write.
-    fn filled(&self) -> [String; 3] {
+    /// The sentences that hold nothing but the words to write, or why an answer
+    /// was not understood.
+    fn filled(&self) -> Vec<String> {
         let s = &self.sentences;
-        [s.how_to_answer, s.unexpected, s.not_you].map(|sentence| self.with_answers(sentence))
+        let asked = [s.how_to_answer, s.unexpected, s.not_you];
+        let unclear = [
+            s.unclear_empty,
+            s.unclear_no_decision,
+            s.unclear_contradiction,
+            s.unclear_condition,
+            s.unclear_two_requests,
+        ];
+        asked
+            .iter()
+            .map(|sentence| self.with_answers(sentence))
+            .chain(unclear.iter().map(|why| self.unclear(why)))
+            .collect()
+    }
+
+    /// That an answer was not understood, and why.
+    pub fn unclear(&self, why: &str) -> String {
+        fill(self.sentences.unclear, &[("why", why)])
     }
 
     /// Fills in the words an approver is told to write.

@@ -11,9 +11,8 @@ use crate::domain::address::EmailAddress;
 
 /// RFC 5322 §2.1.1 and RFC 2045 §6.7.
 const LINE_MAX: usize = 76;
-/// Octets of text in one encoded word; 60 of base64, within the 75 of
-/// RFC 2047 §2.
-const ENCODED_WORD_OCTETS: usize = 45;
+/// What an encoded word is framed by, `=?utf-8?B?` and `?=`.
+const ENCODED_WORD_FRAME: usize = 12;
 /// Characters of a display name.
 const NAME_CHARS: usize = 60;
 /// Octets of one Message-ID.
@@ -74,13 +73,12 @@ fn headers(mail: &mut String, envelope: &Envelope<'_>, letter: &Letter) {
     field(mail, "Content-Language", letter.code);
 }
 
-/// `value` has been made of characters that belong there, and folded.
+/// `value` has been made of characters that belong there, and folded where it
+/// may be. An address or a Message-ID stays on its line (RFC 5322 §2.1.1 allows
+/// 998): some programs read a folded one wrongly.
 fn field(mail: &mut String, name: &str, value: &str) {
     mail.push_str(name);
-    // A long first word goes to the second line (RFC 5322 §2.2.3).
-    let first = value.split("\r\n").next().unwrap_or_default();
-    let folds = name.len() + 2 + first.len() > LINE_MAX && !first.starts_with(' ');
-    mail.push_str(if folds { ":\r\n " } else { ": " });
+    mail.push_str(": ");
     mail.push_str(value);
     mail.push_str("\r\n");
 }
@@ -107,7 +105,7 @@ fn mailbox(name: &str, address: &EmailAddress) -> String {
     } else if is_plain(&name) {
         format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
     } else {
-        encoded_words(&name)
+        encoded_words("From: ".len(), &name)
     };
     let fits = phrase.len() + address.to_string().len() + 9 <= LINE_MAX;
     format!("{phrase}{}<{address}>", if fits { " " } else { "\r\n " })
@@ -119,7 +117,7 @@ fn unstructured(used: usize, text: &str) -> String {
     let text = untrusted_line(text);
     let short_words = text.split(' ').all(|word| word.len() < LINE_MAX - 16);
     if !is_plain(&text) || !short_words {
-        return encoded_words(&text);
+        return encoded_words(used, &text);
     }
     let mut folded = String::with_capacity(text.len() + 16);
     let mut column = used;
@@ -148,18 +146,22 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && !text.contains("=?")
 }
 
-/// RFC 2047 §5: each word decodes by itself, so none splits a character.
-fn encoded_words(text: &str) -> String {
+/// RFC 2047 §2: lines of at most 76, `used` of the first being taken; §5: each
+/// word decodes by itself, so none splits a character.
+fn encoded_words(used: usize, text: &str) -> String {
     let mut words = Vec::new();
     let mut rest = text;
+    let mut used = used;
     while !rest.is_empty() {
-        let mut end = rest.len().min(ENCODED_WORD_OCTETS);
+        let room = LINE_MAX.saturating_sub(used + ENCODED_WORD_FRAME) / 4 * 3;
+        let mut end = rest.len().min(room.max(4));
         while !rest.is_char_boundary(end) {
             end -= 1;
         }
         let (head, tail) = rest.split_at(end);
         words.push(format!("=?utf-8?B?{}?=", STANDARD.encode(head)));
         rest = tail;
+        used = 1;
     }
     words.join("\r\n ")
 }
@@ -230,6 +232,19 @@ mod tests {
             ("=?utf-8?q?eve?=", "=?utf-8?B?PT91dGYtOD9xP2V2ZT89?= <access@x.test>"),
         ] {
             assert_eq!(mailbox(name, &address), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_subject_is_folded_and_decodes_to_itself() {
+        for subject in
+            ["root on db1 ".repeat(15), "Zugriff für Günther ".repeat(9), "界".repeat(90)]
+        {
+            let value = unstructured("Subject: ".len(), &subject);
+            let raw = format!("Subject: {value}\r\n\r\n");
+            assert!(raw.split("\r\n").all(|line| line.len() <= LINE_MAX), "{raw}");
+            let mail = mail_parser::MessageParser::default().parse(raw.as_bytes()).unwrap();
+            assert_eq!(mail.subject(), Some(subject.trim()));
         }
     }
 

@@ -47,15 +47,7 @@ pub enum Notification<'a> {
     /// Asks an approver to confirm on the web what he approved by mail.
     Confirmation { request: &'a AccessRequest, link: &'a str },
     /// Tells an approver what was recorded in his name.
-    Receipt {
-        request: &'a AccessRequest,
-        vote: Vote,
-        recorded_at: DateTime<Utc>,
-        channel: Channel<'a>,
-        comment: Option<&'a str>,
-        /// It took the place of an earlier answer of his.
-        replaces_earlier: bool,
-    },
+    Receipt(Receipt<'a>),
     /// Tells the requester how it ended.
     Outcome {
         request: &'a AccessRequest,
@@ -91,6 +83,18 @@ pub struct Ask<'a> {
     /// Addresses that decide by being written to; none where the reply road
     /// has no sub-addresses.
     pub by_address: Option<ByAddress<'a>>,
+}
+
+/// What was recorded in an approver's name.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt<'a> {
+    pub request: &'a AccessRequest,
+    pub vote: Vote,
+    pub recorded_at: DateTime<Utc>,
+    pub channel: Channel<'a>,
+    pub comment: Option<&'a str>,
+    /// It took the place of an earlier answer of his.
+    pub replaces_earlier: bool,
 }
 
 /// Two single-use addresses, each with the token its mail is prefilled with.

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Unreadable};
+use super::{
+    Ask, ByAddress, Channel, CountedVote, Ending, Envelope, Notification, Receipt, Unreadable,
+};
 use crate::domain::{
     access_request::{AccessRequest, Quorum, Vote, samples},
     address::EmailAddress,
@@ -141,13 +143,15 @@ impl Desk {
             Channel::Web,
             Channel::Api,
         ];
-        all.extend(channels.map(|channel| Notification::Receipt {
-            request,
-            vote: Vote::Approve,
-            recorded_at: at(),
-            channel,
-            comment: Some("Only until noon, please."),
-            replaces_earlier: true,
+        all.extend(channels.map(|channel| {
+            Notification::Receipt(Receipt {
+                request,
+                vote: Vote::Approve,
+                recorded_at: at(),
+                channel,
+                comment: Some("Only until noon, please."),
+                replaces_earlier: true,
+            })
         }));
         all
     }

@@ -72,7 +72,8 @@ fn check_lines(composed: &Composed, with_token: bool) {
     assert_eq!(refs, if with_token { vec![expected.as_str()] } else { vec![] });
     for line in composed.text.lines() {
         assert!(!begins_with_deciding(line) || line.starts_with('|'), "{line:?}");
-        assert!(line.chars().count() <= 76 || line.starts_with("http"), "{line:?}");
+        let is_whole = line.starts_with("http") || line.contains("(UTC");
+        assert!(line.chars().count() <= 72 || is_whole, "{line:?}");
         assert_ne!(line.trim_end(), "--", "{}", composed.text);
         assert!(!line.contains(['\u{200b}', '\u{202e}', '\u{feff}', '\u{1b}']), "{line:?}");
     }
@@ -207,7 +208,7 @@ fn whatever_a_requester_writes_stays_his_words() {
         envelope.from_name = hostile;
         for mut notification in desk.notifications(&votes) {
             match &mut notification {
-                Notification::Receipt { comment, .. } => *comment = Some(hostile),
+                Notification::Receipt(receipt) => receipt.comment = Some(hostile),
                 Notification::Alert { headline, .. } => *headline = hostile,
                 Notification::Test { account, .. } => *account = hostile,
                 _ => {}

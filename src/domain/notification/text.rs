@@ -7,7 +7,7 @@
 
 use super::{
     REF_LABEL,
-    content::{Block, Letter},
+    content::{Block, Fact, Letter},
     language::Language,
     untrusted::PREFIX,
 };
@@ -37,23 +37,27 @@ fn lines(block: &Block) -> Vec<String> {
     match block {
         Block::Marker(says) => vec![marker(says)],
         Block::Paragraph(says) => wrapped(says, ""),
-        Block::Facts(facts) => facts
-            .iter()
-            .flat_map(|fact| {
-                // What does not fit beside its label goes on behind the prefix.
-                let mut lines = wrapped(&format!("{}: {}", fact.label, fact.value), "");
-                for line in lines.iter_mut().skip(1) {
-                    line.insert_str(0, PREFIX);
-                }
-                lines
-            })
-            .collect(),
+        Block::Facts(facts) => facts.iter().flat_map(fact_lines).collect(),
         Block::Quote(quote) => quote.lines.iter().flat_map(|line| wrapped(line, PREFIX)).collect(),
         Block::Typed(typed) => typed.clone(),
         Block::Link(url) => vec![url.clone()],
         Block::MailLinks(_) => Vec::new(),
         Block::Ref(token) => vec![format!("{REF_LABEL}{token}")],
     }
+}
+
+/// A time is kept whole, since it holds nothing that a fold could bring to the
+/// front. What others wrote goes on behind the prefix.
+fn fact_lines(fact: &Fact) -> Vec<String> {
+    let line = format!("{}: {}", fact.label, fact.value);
+    if fact.is_ours {
+        return vec![line];
+    }
+    let mut lines = wrapped_within(&line, "", WIDTH - PREFIX.len());
+    for continued in lines.iter_mut().skip(1) {
+        continued.insert_str(0, PREFIX);
+    }
+    lines
 }
 
 /// The line above which the answer belongs. Its frame is the same in every
@@ -65,7 +69,10 @@ pub fn marker(says: &str) -> String {
 /// Folds one line at white space, each piece behind `prefix`; a word longer
 /// than a line is cut.
 pub fn wrapped(line: &str, prefix: &str) -> Vec<String> {
-    let room = WIDTH - prefix.chars().count();
+    wrapped_within(line, prefix, WIDTH - prefix.len())
+}
+
+fn wrapped_within(line: &str, prefix: &str, room: usize) -> Vec<String> {
     let mut folded: Vec<Vec<&str>> = vec![Vec::new()];
     let mut used = 0;
     for word in line.split_whitespace().flat_map(|word| pieces(word, room)) {

@@ -65,8 +65,9 @@ pub fn inline(text: &str, chars_max: usize) -> String {
 
 /// A text of several lines.
 pub fn quoted(text: &str) -> Quoted {
-    let head: String = visible(text.chars().take(CHARS_MAX * 4)).take(CHARS_MAX).collect();
-    let unread = text.chars().nth(CHARS_MAX).is_some();
+    let head: Vec<char> = visible(text.chars().take(CHARS_MAX * 4)).take(CHARS_MAX + 1).collect();
+    let unread = head.len() > CHARS_MAX || text.chars().nth(CHARS_MAX * 4).is_some();
+    let head: String = head.into_iter().take(CHARS_MAX).collect();
     let all: Vec<&str> = head.lines().map(str::trim_end).collect();
     let lines: Vec<String> = all
         .iter()
@@ -76,7 +77,11 @@ pub fn quoted(text: &str) -> Quoted {
         .collect();
     let is_shortened = unread || all.len() > LINES_MAX;
     let end = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
-    Quoted { lines: lines.into_iter().take(end).collect(), is_shortened }
+    let mut lines: Vec<String> = lines.into_iter().take(end).collect();
+    if lines.is_empty() && is_shortened {
+        lines.push("…".to_owned());
+    }
+    Quoted { lines, is_shortened }
 }
 
 /// Every way to end a line becomes LF, every other control a space, and what
@@ -231,5 +236,24 @@ mod tests {
         let wide = quoted(&"x".repeat(100_000));
         assert!(wide.is_shortened && wide.lines[0].chars().count() < 2 * CHARS_MAX);
         assert_eq!(quoted("").lines.len(), 0);
+        let veiled = quoted(&format!("{}seen", "\u{200b}".repeat(900)));
+        assert_eq!((veiled.lines, veiled.is_shortened), (vec!["seen".to_owned()], false));
+        let buried = quoted(&format!("{}seen", "\u{200b}".repeat(9_000)));
+        assert_eq!((buried.lines, buried.is_shortened), (vec!["…".to_owned()], true));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_one_line_is_one_plain_line(written in "\\PC{0,80}|.{0,80}|[a-zA-Z2-7Ref: \\r\\n]{0,80}") {
+            let line = inline(&written, 60);
+            assert!(line.chars().all(|c| !c.is_control() && !is_invisible(c)), "{line:?}");
+            assert!(!line.starts_with(' ') && !line.ends_with(' '), "{line:?}");
+            assert!(!line.to_lowercase().split(|c: char| !c.is_ascii_alphanumeric() && c != ':')
+                .any(|word| word.starts_with("ref:")), "{line:?}");
+            for line in quoted(&written).lines {
+                assert!(line.split(|c: char| !c.is_ascii_alphanumeric()).all(|run| run.len() < RUN_MIN));
+                assert!(!line.contains(['\n', '\r']), "{line:?}");
+            }
+        }
     }
 }

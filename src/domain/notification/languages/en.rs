@@ -55,6 +55,7 @@ pub const WORDS: Words = Words {
         your_level: "Your level",
         level_of: "{level} of {levels}",
         level: "Level {level}",
+        by: "Answered by",
         your_answer: "Your answer",
         recorded_at: "Recorded",
         came_by: "It came by",
@@ -65,7 +66,7 @@ pub const WORDS: Words = Words {
     sentences: Sentences {
         ask: "You are asked to decide on a request for privileged access.",
         remind: "This request for privileged access still waits for your answer.",
-        unclear: "We received your answer, but nothing has been recorded yet:",
+        unclear: "We received your answer, but nothing has been recorded yet: {why}",
         unclear_empty: "we found no words of your own in it.",
         unclear_no_decision: "we found no word in it that plainly decides.",
         unclear_contradiction: "we found words for both answers in it.",

@@ -58,6 +58,7 @@ pub const WORDS: Words = Words {
         your_level: "Su nivel",
         level_of: "{level} de {levels}",
         level: "Nivel {level}",
+        by: "Respondido por",
         your_answer: "Su respuesta",
         recorded_at: "Registrada el",
         came_by: "Recibida por",
@@ -68,7 +69,7 @@ pub const WORDS: Words = Words {
     sentences: Sentences {
         ask: "Le pedimos que decida sobre una solicitud de acceso privilegiado.",
         remind: "Esta solicitud de acceso privilegiado aún espera su respuesta.",
-        unclear: "Recibimos su respuesta, pero todavía nada ha quedado registrado:",
+        unclear: "Recibimos su respuesta, pero todavía nada ha quedado registrado: {why}",
         unclear_empty: "en ella faltan palabras escritas por usted.",
         unclear_no_decision: "en ella falta una palabra que decida con claridad.",
         unclear_contradiction: "en ella hay palabras para las dos respuestas.",

@@ -63,6 +63,7 @@ pub const WORDS: Words = Words {
         your_level: "O seu nível",
         level_of: "{level} de {levels}",
         level: "Nível {level}",
+        by: "Respondido por",
         your_answer: "A sua resposta",
         recorded_at: "Registada em",
         came_by: "Recebida por",
@@ -73,7 +74,7 @@ pub const WORDS: Words = Words {
     sentences: Sentences {
         ask: "Pedimos a sua decisão sobre um pedido de acesso privilegiado.",
         remind: "Este pedido de acesso privilegiado ainda espera pela sua resposta.",
-        unclear: "Recebemos a sua resposta, mas ainda nada foi registado:",
+        unclear: "Recebemos a sua resposta, mas ainda nada foi registado: {why}",
         unclear_empty: "nela faltam palavras escritas por si.",
         unclear_no_decision: "nela falta uma palavra que decida claramente.",
         unclear_contradiction: "nela há palavras para as duas respostas.",
