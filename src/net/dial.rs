@@ -88,7 +88,7 @@ impl Login {
         let encoded = Zeroizing::new(STANDARD.encode(password.as_bytes()));
         for secret in [plain.as_str(), encoded.as_str(), password.as_str()] {
             if !secret.is_empty() && safe.contains(secret) {
-                safe = safe.replace(secret, "[secret]");
+                safe = safe.replace(secret, "[not shown]");
             }
         }
         safe
@@ -469,7 +469,7 @@ mod tests {
         );
         assert_eq!(
             login.redacted(&echoed),
-            "BAD LOGIN ana [secret] / [secret] / [secret]"
+            "BAD LOGIN ana [not shown] / [not shown] / [not shown]"
         );
     }
 

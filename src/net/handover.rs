@@ -9,7 +9,7 @@
 use std::{
     fmt, io,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use lettre::transport::smtp::client::AsyncTokioStream;
@@ -37,13 +37,16 @@ pub struct Handover {
 enum Filter {
     /// IMAP: looked at, never changed.
     Guard(Guard),
-    /// SMTP: the library wants UTF-8, servers do not always send it, and a
-    /// refusal in Latin-1 must not look like a broken connection.
-    Ascii,
+    /// SMTP: the library wants UTF-8 and a space after each code. Servers do
+    /// not always send them, and a refusal in Latin-1 or an acceptance without
+    /// words must not look like a broken connection. Holds the column.
+    Mend(usize),
 }
 
 /// Longest line a library begins with.
 const SWALLOWED_OCTETS_MAX: usize = 1_024;
+/// RFC 5321 §4.2.
+const REPLY_CODE_DIGITS: usize = 3;
 
 impl Handover {
     /// For async-imap: its LOGIN is answered with OK.
@@ -70,7 +73,7 @@ impl Handover {
             prologue,
             |_| b"250 ready\r\n".to_vec(),
             Vec::new(),
-            Filter::Ascii,
+            Filter::Mend(0),
         )
     }
 
@@ -113,22 +116,37 @@ impl Handover {
         Ok(taken.len())
     }
 
-    fn pass(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        match &mut self.filter {
-            Filter::Guard(guard) => {
-                // A literal larger than what the command allows would only be
-                // found out at its end; here it is found out at its beginning.
-                let literal_max = self.wire.allowance().left();
-                guard.pass(bytes, literal_max).map_err(io::Error::other)
+    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Filter::Guard(guard) = &mut self.filter else {
+            return Ok(());
+        };
+        // A literal larger than what the command allows would only be
+        // found out at its end; here it is found out at its beginning.
+        let literal_max = self.wire.allowance().left();
+        guard.pass(bytes, literal_max).map_err(io::Error::other)
+    }
+
+    /// Reads what the server said into the prologue, mended.
+    fn poll_mended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = [0; 4096];
+        let mut fresh = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.wire).poll_read(cx, &mut fresh))?;
+        let Filter::Mend(column) = &mut self.filter else {
+            return Poll::Ready(Ok(()));
+        };
+        for &byte in fresh.filled() {
+            if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
+                self.prologue.push(b' ');
             }
-            Filter::Ascii => {
-                bytes
-                    .iter_mut()
-                    .filter(|byte| !byte.is_ascii())
-                    .for_each(|byte| *byte = b'?');
-                Ok(())
-            }
+            *column = if byte == b'\n' {
+                0
+            } else {
+                column.saturating_add(1)
+            };
+            self.prologue
+                .push(if byte.is_ascii() { byte } else { b'?' });
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -140,6 +158,13 @@ impl AsyncRead for Handover {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
+        let is_smtp = matches!(this.filter, Filter::Mend(_));
+        if is_smtp && this.prologue.is_empty() && this.swallowed.is_none() {
+            ready!(this.poll_mended(cx))?;
+            if this.prologue.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
         if !this.prologue.is_empty() {
             let count = buf.remaining().min(this.prologue.len());
             buf.put_slice(&this.prologue.drain(..count).collect::<Vec<u8>>());
@@ -152,8 +177,7 @@ impl AsyncRead for Handover {
                 other => return other,
             }
         }
-        let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
-        Poll::Ready(this.pass(fresh))
+        Poll::Ready(this.pass(buf.filled().get(before..).unwrap_or_default()))
     }
 }
 

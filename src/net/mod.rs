@@ -25,3 +25,6 @@ pub mod smtp;
 pub mod step;
 pub mod tls;
 pub mod wire;
+
+#[cfg(test)]
+mod scripted;

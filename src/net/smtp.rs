@@ -672,3 +672,6 @@ impl Opening {
             .error(step, kind, &format!("{} {}", reply.code, reply.text()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,12 +95,8 @@ pub fn uid_set(uids: &[u32]) -> String {
     let mut set = String::new();
     let mut rest = sorted.as_slice();
     while let Some(first) = rest.first().copied() {
-        let run = rest
-            .iter()
-            .zip(first..)
-            .take_while(|(uid, next)| *uid == next)
-            .count()
-            .max(1);
+        let follows = |(uid, nth): &(&u32, u32)| first.checked_add(*nth) == Some(**uid);
+        let run = rest.iter().zip(0..).take_while(follows).count().max(1);
         let (range, after) = rest.split_at(run);
         let comma = if set.is_empty() { "" } else { "," };
         let last = range.last().copied().unwrap_or(first);

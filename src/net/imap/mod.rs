@@ -519,3 +519,6 @@ fn read_failed(peer: &Peer, step: StepName, error: std::io::Error) -> NetError {
         ..peer.io_error(step, error)
     }
 }
+
+#[cfg(test)]
+mod tests;
