@@ -1,1 +1,677 @@
-//! (being written)
+//! An SMTP client for one recipient a message (RFC 5321).
+//!
+//! Greeting, STARTTLS and EHLO are ours, for the reasons told in
+//! [`handover`](super::handover); the library speaks from then on. What matters
+//! most is to know *when* a session broke: before the final dot the message is
+//! certainly not accepted, after it nobody knows, and the outbox must treat
+//! the two differently.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use lettre::transport::smtp::{
+    Error as SmtpError, client::AsyncSmtpConnection, extension::ClientId, response::Response,
+};
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use super::{
+    dial::{Link, Login, Secret, Timeouts, dial, greeting_wait, silent_greeting},
+    handover::Handover,
+    lines::Lines,
+    step::{Failure, NetError, Peer, StepLog, StepName, printable},
+    wire::Allowance,
+};
+use crate::{
+    domain::{
+        address::EmailAddress,
+        mail_server::{MailServer, Security},
+    },
+    protocol::{
+        sasl::{self, Mechanism},
+        smtp::{Extensions, Reply, ReplyReader, enhanced_code, octets_on_wire, with_crlf},
+    },
+};
+
+/// Octets of one reply.
+const REPLY_OCTETS_MAX: u64 = 256 * 1024;
+
+/// How long each wait may be (RFC 5321 §4.5.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SmtpTimeouts {
+    /// Name resolution and TCP, each.
+    pub connect: Duration,
+    pub tls: Duration,
+    /// Greeting, EHLO, AUTH, RSET, NOOP, QUIT.
+    pub command: Duration,
+    pub mail: Duration,
+    pub rcpt: Duration,
+    /// For the answer to DATA.
+    pub data: Duration,
+    /// While the message is written, for any progress.
+    pub block: Duration,
+    /// For the answer to the final dot.
+    pub after_dot: Duration,
+}
+
+impl Default for SmtpTimeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            connect: seconds(30),
+            tls: seconds(30),
+            command: seconds(60),
+            mail: seconds(300),
+            rcpt: seconds(300),
+            data: seconds(120),
+            block: seconds(180),
+            after_dot: seconds(600),
+        }
+    }
+}
+
+impl SmtpTimeouts {
+    fn for_dialling(&self) -> Timeouts {
+        let Self {
+            connect,
+            tls,
+            command,
+            ..
+        } = *self;
+        Timeouts {
+            connect,
+            tls,
+            command,
+            idle_bytes: command,
+            ..Timeouts::default()
+        }
+    }
+}
+
+/// What became of one message.
+#[derive(Debug)]
+pub struct Sent {
+    /// The last step that was taken.
+    pub step: StepName,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    Accepted {
+        code: u16,
+        text: String,
+    },
+    /// The server said no, or we did on its behalf (size, 8-bit).
+    Refused {
+        step: StepName,
+        code: u16,
+        /// RFC 3463, where the text begins with one.
+        enhanced: Option<String>,
+        text: String,
+    },
+    /// The final dot went out and no answer came: it may or may not be sent.
+    NoReplyAfterData,
+    /// The session broke before the final dot: it is not sent.
+    Broken(NetError),
+}
+
+/// A session, greeted, encrypted and logged in as the account wants.
+pub struct Smtp {
+    /// None once something failed.
+    connection: Option<AsyncSmtpConnection>,
+    extensions: Extensions,
+    allowance: Arc<Allowance>,
+    peer: Peer,
+    timeouts: SmtpTimeouts,
+}
+
+impl Smtp {
+    /// Connects, and logs in where there is a login. `helo_name` is our name.
+    pub async fn open(
+        server: &MailServer,
+        login: Option<&Login>,
+        helo_name: &str,
+        timeouts: &SmtpTimeouts,
+        log: &mut StepLog,
+    ) -> Result<Self, NetError> {
+        let link = dial(server, &timeouts.for_dialling(), log).await?;
+        Self::over(link, server, login, helo_name, (timeouts, log)).await
+    }
+
+    async fn over(
+        link: Link,
+        server: &MailServer,
+        login: Option<&Login>,
+        helo_name: &str,
+        (timeouts, log): (&SmtpTimeouts, &mut StepLog),
+    ) -> Result<Self, NetError> {
+        let name = Name::of(helo_name);
+        let mut opening = Opening::over(link, timeouts);
+        opening.greeting(server, log).await?;
+        let mut extensions = opening.ehlo(&name).await?;
+        if server.security == Security::Starttls {
+            let link = opening.starttls(&extensions).await?;
+            let link = link.encrypt(server, &timeouts.for_dialling(), log).await?;
+            opening = Opening::over(link, timeouts);
+            // RFC 3207 §4.2: what was said before TLS is forgotten.
+            extensions = opening.ehlo(&name).await?;
+        }
+        if let Some(login) = login {
+            let began = Instant::now();
+            super::dial::may_login(&opening.peer, opening.encrypted || opening.loopback, server)?;
+            let words = opening.login(login, &extensions).await?;
+            log.add(StepName::Auth, began, &login.redacted(&words));
+        }
+        opening.into_session(extensions).await
+    }
+
+    /// Sends `message` to one recipient. `mail_from` None is the empty return
+    /// path of mails that must not bounce.
+    pub async fn send(
+        &mut self,
+        mail_from: Option<&EmailAddress>,
+        recipient: &EmailAddress,
+        message: &[u8],
+    ) -> Sent {
+        let message = with_crlf(message);
+        if let Some((code, enhanced, text)) = self.cannot_carry(&message) {
+            let step = StepName::Mail;
+            let enhanced = Some(enhanced.to_owned());
+            return Sent {
+                step,
+                outcome: Outcome::Refused {
+                    step,
+                    code,
+                    enhanced,
+                    text,
+                },
+            };
+        }
+        let sender = mail_from.map(ToString::to_string).unwrap_or_default();
+        let size = if self.extensions.size {
+            format!(" SIZE={}", message.len())
+        } else {
+            String::new()
+        };
+        let body = if message.is_ascii() {
+            ""
+        } else {
+            " BODY=8BITMIME"
+        };
+        let steps = [
+            (
+                StepName::Mail,
+                format!("MAIL FROM:<{sender}>{size}{body}"),
+                self.timeouts.mail,
+                2,
+            ),
+            (
+                StepName::Rcpt,
+                format!("RCPT TO:<{recipient}>"),
+                self.timeouts.rcpt,
+                2,
+            ),
+            (StepName::Data, "DATA".to_owned(), self.timeouts.data, 3),
+        ];
+        for (step, command, wait, class) in steps {
+            match self.command(step, &command, wait, class).await {
+                Ok(_) => {}
+                Err(NotDone::Refused { code, text }) => {
+                    self.clear(code).await;
+                    return Sent {
+                        step,
+                        outcome: refused(step, code, &text),
+                    };
+                }
+                Err(NotDone::Broken(error)) => {
+                    return Sent {
+                        step,
+                        outcome: Outcome::Broken(error),
+                    };
+                }
+            }
+        }
+        Sent {
+            step: StepName::Data,
+            outcome: self.content(&message).await,
+        }
+    }
+
+    /// Whether the server still listens (NOOP).
+    pub async fn is_alive(&mut self) -> bool {
+        self.command(StepName::Greeting, "NOOP", self.timeouts.command, 2)
+            .await
+            .is_ok()
+    }
+
+    /// Says goodbye. Nothing depends on the answer.
+    pub async fn quit(mut self) {
+        let _ = self
+            .command(StepName::Quit, "QUIT", self.timeouts.command, 2)
+            .await;
+    }
+
+    /// Why this message need not be offered to this server.
+    fn cannot_carry(&self, message: &[u8]) -> Option<(u16, &'static str, String)> {
+        let octets = message.len() as u64;
+        match self.extensions.size_max {
+            Some(max) if octets > max => Some((
+                552,
+                "5.3.4",
+                format!("the server takes {max} octets at most, the message has {octets}"),
+            )),
+            _ if !self.extensions.eight_bit_mime && !message.is_ascii() => Some((
+                554,
+                "5.6.3",
+                "the message is 8-bit and the server takes only 7-bit".to_owned(),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Writes the message and its final dot, and waits for the verdict.
+    async fn content(&mut self, message: &[u8]) -> Outcome {
+        let step = StepName::Data;
+        let Some(mut connection) = self.connection.take() else {
+            return Outcome::Broken(self.ended(step));
+        };
+        // The library ends with CRLF, dot, CRLF by itself.
+        let content = message.strip_suffix(b"\r\n").unwrap_or(message);
+        let whole = self.allowance.written() + octets_on_wire(content);
+        self.allowance
+            .grant(REPLY_OCTETS_MAX, Some(self.timeouts.after_dot));
+        // Each part of it is limited: a block by the stall of the stream, the
+        // wait at the end by this. A server that takes a byte now and then is
+        // ended by the sum.
+        let wait = self.timeouts.after_dot + blocks(content.len(), self.timeouts.block);
+        let result = timeout(wait, connection.message(content)).await;
+        let is_dot_out = self.allowance.written() >= whole;
+        let error = match result {
+            Ok(Ok(response)) if class(&response) == 2 => {
+                self.connection = Some(connection);
+                return Outcome::Accepted {
+                    code: response.code().into(),
+                    text: text_of(&response),
+                };
+            }
+            Ok(Ok(_)) => self.peer.error(
+                step,
+                Failure::Protocol,
+                "the message was answered with an intermediate reply",
+            ),
+            Ok(Err(error)) => match not_done(&self.peer, step, error) {
+                NotDone::Refused { code, text } => {
+                    if code != 421 {
+                        self.connection = Some(connection);
+                    }
+                    return refused(step, code, &text);
+                }
+                NotDone::Broken(error) => error,
+            },
+            Err(_) => self.peer.timed_out(step, wait),
+        };
+        if is_dot_out {
+            Outcome::NoReplyAfterData
+        } else {
+            Outcome::Broken(error)
+        }
+    }
+
+    /// Makes the session fit for the next message after a refusal.
+    async fn clear(&mut self, code: u16) {
+        // RFC 5321 §3.8: after 421 the server hangs up.
+        if code == 421
+            || self
+                .command(StepName::Mail, "RSET", self.timeouts.command, 2)
+                .await
+                .is_err()
+        {
+            self.connection = None;
+        }
+    }
+
+    async fn command(
+        &mut self,
+        step: StepName,
+        command: &str,
+        wait: Duration,
+        wanted_class: u16,
+    ) -> Result<Response, NotDone> {
+        // Taken, so that a failure or a dropped future leaves no session behind.
+        let mut connection = self
+            .connection
+            .take()
+            .ok_or_else(|| NotDone::Broken(self.ended(step)))?;
+        self.allowance.grant(REPLY_OCTETS_MAX, Some(wait));
+        let result = timeout(wait, connection.command(Line(command)))
+            .await
+            .map_err(|_| NotDone::Broken(self.peer.timed_out(step, wait)))?;
+        match result {
+            Ok(response) if class(&response) == wanted_class => {
+                self.connection = Some(connection);
+                Ok(response)
+            }
+            Ok(response) => {
+                let words = format!("unexpected reply {}", response.code());
+                Err(NotDone::Broken(self.peer.error(
+                    step,
+                    Failure::Protocol,
+                    &words,
+                )))
+            }
+            Err(error) => {
+                let not_done = not_done(&self.peer, step, error);
+                if matches!(not_done, NotDone::Refused { .. }) {
+                    self.connection = Some(connection);
+                }
+                Err(not_done)
+            }
+        }
+    }
+
+    fn ended(&self, step: StepName) -> NetError {
+        self.peer.error(
+            step,
+            Failure::Closed,
+            "the session ended with an earlier failure",
+        )
+    }
+}
+
+/// A command as the library sends it.
+struct Line<'a>(&'a str);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\r\n", self.0)
+    }
+}
+
+/// Why a command did not do what it should.
+enum NotDone {
+    Refused { code: u16, text: String },
+    Broken(NetError),
+}
+
+fn not_done(peer: &Peer, step: StepName, error: SmtpError) -> NotDone {
+    use std::error::Error as _;
+    if let Some(code) = error.status() {
+        let text = error.source().map(ToString::to_string).unwrap_or_default();
+        return NotDone::Refused {
+            code: code.into(),
+            text: printable(&text),
+        };
+    }
+    let io = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    let kind = match io {
+        Some(io) => Failure::of_io(io),
+        // The library knows two ends of a session without an I/O error.
+        None if error.to_string().contains("incomplete response") => Failure::Closed,
+        None => Failure::Protocol,
+    };
+    NotDone::Broken(NetError {
+        source: Some(Box::new(error)),
+        ..peer.error(step, kind, "")
+    })
+}
+
+fn refused(step: StepName, code: u16, text: &str) -> Outcome {
+    Outcome::Refused {
+        step,
+        code,
+        enhanced: enhanced_code(code, text),
+        text: text.to_owned(),
+    }
+}
+
+fn class(response: &Response) -> u16 {
+    u16::from(response.code()) / 100
+}
+
+fn text_of(response: &Response) -> String {
+    printable(&response.message().collect::<Vec<_>>().join(" "))
+}
+
+/// The least speed we wait for: 64 kB within the wait for one block.
+fn blocks(octets: usize, block: Duration) -> Duration {
+    block.saturating_mul(u32::try_from(octets / (64 * 1024) + 1).unwrap_or(u32::MAX))
+}
+
+/// Our name as EHLO wants it: a domain name, else an address literal.
+struct Name(String);
+
+impl Name {
+    fn of(name: &str) -> Self {
+        let is_name = !name.is_empty()
+            && name.len() <= 255
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b));
+        Self(if is_name {
+            name.to_owned()
+        } else {
+            "[127.0.0.1]".to_owned()
+        })
+    }
+}
+
+/// The session until the library takes over.
+struct Opening {
+    lines: Lines,
+    allowance: Arc<Allowance>,
+    peer: Peer,
+    encrypted: bool,
+    loopback: bool,
+    timeouts: SmtpTimeouts,
+}
+
+impl Opening {
+    fn over(link: Link, timeouts: &SmtpTimeouts) -> Self {
+        let Link {
+            wire,
+            allowance,
+            peer,
+            encrypted,
+            loopback,
+        } = link;
+        Self {
+            lines: Lines::new(wire),
+            allowance,
+            peer,
+            encrypted,
+            loopback,
+            timeouts: *timeouts,
+        }
+    }
+
+    async fn greeting(&mut self, server: &MailServer, log: &mut StepLog) -> Result<(), NetError> {
+        let (began, step) = (Instant::now(), StepName::Greeting);
+        let wait = greeting_wait(server, &self.timeouts.for_dialling());
+        let reply = match self.reply(step, "", wait).await {
+            Err(error) if error.kind == Failure::TimedOut => {
+                return Err(silent_greeting(&self.peer, server, wait));
+            }
+            reply => reply?,
+        };
+        match reply.code / 100 {
+            2 => log.add(step, began, &reply.text()),
+            4 => return Err(self.error(step, Failure::ServerBusy { retry_after: None }, &reply)),
+            5 => return Err(self.error(step, Failure::Rejected, &reply)),
+            _ => return Err(self.error(step, Failure::Protocol, &reply)),
+        }
+        Ok(())
+    }
+
+    async fn ehlo(&mut self, name: &Name) -> Result<Extensions, NetError> {
+        let step = StepName::Greeting;
+        let reply = self.command(step, &format!("EHLO {}", name.0)).await?;
+        if reply.is_class(2) {
+            return Ok(Extensions::of(&reply));
+        }
+        if reply.is_class(4) {
+            return Err(self.error(step, Failure::ServerBusy { retry_after: None }, &reply));
+        }
+        // §3.2: a server that does not know EHLO knows HELO, and no extension.
+        let reply = self.command(step, &format!("HELO {}", name.0)).await?;
+        if reply.is_class(2) {
+            Ok(Extensions::default())
+        } else {
+            Err(self.error(step, Failure::Rejected, &reply))
+        }
+    }
+
+    async fn starttls(mut self, extensions: &Extensions) -> Result<Link, NetError> {
+        let step = StepName::Tls;
+        if !extensions.starttls {
+            return Err(self.peer.error(step, Failure::StarttlsUnavailable, ""));
+        }
+        let reply = self.command(step, "STARTTLS").await?;
+        if !reply.is_class(2) {
+            return Err(self.error(step, Failure::StarttlsUnavailable, &reply));
+        }
+        if self.lines.has_leftover() {
+            return Err(self.peer.error(step, Failure::InjectedBytes, ""));
+        }
+        let Self {
+            lines,
+            allowance,
+            peer,
+            encrypted,
+            loopback,
+            ..
+        } = self;
+        Ok(Link {
+            wire: lines.into_parts().0,
+            allowance,
+            peer,
+            encrypted,
+            loopback,
+        })
+    }
+
+    async fn login(&mut self, login: &Login, extensions: &Extensions) -> Result<String, NetError> {
+        let Secret::Password(password) = &login.secret;
+        let step = StepName::Auth;
+        let peer = self.peer.clone();
+        let impossible = |words: &str| peer.error(step, Failure::LoginRefused, words);
+        let mut messages = match Mechanism::for_password(&extensions.auth) {
+            Some(Mechanism::Plain) => {
+                let message = sasl::plain(&login.username, password).ok_or_else(|| {
+                    impossible("the name or the password contains a NUL character")
+                })?;
+                vec![Zeroizing::new(format!("AUTH PLAIN {}", message.as_str()))]
+            }
+            Some(mechanism) => {
+                let [name, password] = sasl::login(&login.username, password);
+                vec![
+                    Zeroizing::new(format!("AUTH {}", mechanism.name())),
+                    name,
+                    password,
+                ]
+            }
+            None => {
+                let offered = extensions.auth.join(" ");
+                let words =
+                    format!("the server offers no login with a password (it offers: `{offered}`)");
+                return Err(impossible(&words));
+            }
+        }
+        .into_iter();
+        while let Some(message) = messages.next() {
+            let reply = self.command(step, &message).await?;
+            let kind = match reply.code {
+                334 if messages.len() > 0 => continue,
+                code if code / 100 == 2 => return Ok(reply.text()),
+                code if code / 100 == 4 => Failure::LoginTemporarilyRefused,
+                code if code / 100 == 5 => Failure::LoginRefused,
+                _ => Failure::Protocol,
+            };
+            let words = format!("{} {}", reply.code, login.redacted(&reply.text()));
+            return Err(self.peer.error(step, kind, &words));
+        }
+        Err(impossible(""))
+    }
+
+    async fn into_session(self, extensions: Extensions) -> Result<Smtp, NetError> {
+        let Self {
+            lines,
+            allowance,
+            peer,
+            timeouts,
+            ..
+        } = self;
+        let step = StepName::Greeting;
+        if lines.has_leftover() {
+            return Err(peer.error(step, Failure::Protocol, "the server spoke out of turn"));
+        }
+        allowance.set_write_stall(timeouts.block);
+        let stream = Box::new(Handover::to_smtp(lines.into_parts().0));
+        // Answered by the handover; see there.
+        let name = ClientId::Domain("countersign".to_owned());
+        let taking_over = AsyncSmtpConnection::connect_with_transport(stream, &name);
+        let connection = timeout(timeouts.command, taking_over)
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| peer.error(step, Failure::Protocol, "after the login"))?;
+        Ok(Smtp {
+            connection: Some(connection),
+            extensions,
+            allowance,
+            peer,
+            timeouts,
+        })
+    }
+
+    async fn command(&mut self, step: StepName, command: &str) -> Result<Reply, NetError> {
+        self.reply(step, command, self.timeouts.command).await
+    }
+
+    /// Sends a command, if it is not empty, and waits for the reply.
+    async fn reply(
+        &mut self,
+        step: StepName,
+        command: &str,
+        wait: Duration,
+    ) -> Result<Reply, NetError> {
+        self.allowance.grant(REPLY_OCTETS_MAX, Some(wait));
+        let Self { lines, peer, .. } = self;
+        let talk = async {
+            if !command.is_empty() {
+                let line = Zeroizing::new(format!("{command}\r\n"));
+                lines
+                    .write(line.as_bytes())
+                    .await
+                    .map_err(|error| peer.io_error(step, error))?;
+            }
+            let mut reader = ReplyReader::default();
+            loop {
+                let line = lines
+                    .line()
+                    .await
+                    .map_err(|error| peer.io_error(step, error))?;
+                match reader.take(&line) {
+                    Ok(Some(reply)) => return Ok(reply),
+                    Ok(None) => {}
+                    Err(no_reply) => {
+                        let words = format!("{no_reply}: {}", String::from_utf8_lossy(&line));
+                        return Err(peer.error(step, Failure::Protocol, &words));
+                    }
+                }
+            }
+        };
+        timeout(wait, talk)
+            .await
+            .map_err(|_| peer.timed_out(step, wait))?
+    }
+
+    fn error(&self, step: StepName, kind: Failure, reply: &Reply) -> NetError {
+        self.peer
+            .error(step, kind, &format!("{} {}", reply.code, reply.text()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! How a library is given a session that is already open.
+//!
+//! The IMAP and the SMTP library each want to begin by themselves: one with
+//! LOGIN, the other with the greeting and EHLO. We do that part, because there
+//! a password is in the air and an attacker may speak. So the library gets a
+//! stream that first yields `prologue`, then swallows the first line it writes
+//! and answers that line itself; after that it is the server.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use lettre::transport::smtp::client::AsyncTokioStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::wire::Wire;
+use crate::protocol::imap_guard::Guard;
+
+/// What to answer to the swallowed line.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
+pub struct Handover {
+    wire: Wire,
+    /// To be read before anything of the server.
+    prologue: Vec<u8>,
+    /// The line being swallowed, until it is whole.
+    swallowed: Option<(Vec<u8>, Answer)>,
+    /// What the server had sent already.
+    leftover: Vec<u8>,
+    filter: Filter,
+    reader: Option<Waker>,
+}
+
+/// What is done to the server's bytes before the library sees them.
+enum Filter {
+    /// IMAP: looked at, never changed.
+    Guard(Guard),
+    /// SMTP: the library wants UTF-8 and a space after each code. Servers do
+    /// not always send them, and a refusal in Latin-1 or an acceptance without
+    /// words must not look like a broken connection. Holds the column.
+    Mend(usize),
+}
+
+/// Longest line a library begins with.
+const SWALLOWED_OCTETS_MAX: usize = 1_024;
+/// RFC 5321 §4.2.
+const REPLY_CODE_DIGITS: usize = 3;
+
+impl Handover {
+    /// For async-imap: its LOGIN is answered with OK.
+    pub fn to_imap(wire: Wire, leftover: Vec<u8>) -> Self {
+        let answer: Answer = |line| {
+            let tag = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+            [tag, b" OK logged in already\r\n"].concat()
+        };
+        Self::new(
+            wire,
+            Vec::new(),
+            answer,
+            leftover,
+            Filter::Guard(Guard::default()),
+        )
+    }
+
+    /// For lettre: a greeting, and an answer to its EHLO that offers nothing;
+    /// what the server really offers we know ourselves.
+    pub fn to_smtp(wire: Wire) -> Self {
+        let prologue = b"220 ready\r\n".to_vec();
+        Self::new(
+            wire,
+            prologue,
+            |_| b"250 ready\r\n".to_vec(),
+            Vec::new(),
+            Filter::Mend(0),
+        )
+    }
+
+    fn new(
+        wire: Wire,
+        prologue: Vec<u8>,
+        answer: Answer,
+        leftover: Vec<u8>,
+        filter: Filter,
+    ) -> Self {
+        let swallowed = Some((Vec::new(), answer));
+        Self {
+            wire,
+            prologue,
+            swallowed,
+            leftover,
+            filter,
+            reader: None,
+        }
+    }
+
+    fn swallow(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some((line, answer)) = &mut self.swallowed else {
+            return Ok(0);
+        };
+        let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        let (taken, _) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+        line.extend_from_slice(taken);
+        if line.len() > SWALLOWED_OCTETS_MAX {
+            return Err(io::Error::other("the first command has no end"));
+        }
+        if line.ends_with(b"\n") {
+            self.prologue.extend(answer(line));
+            self.prologue.append(&mut self.leftover);
+            self.swallowed = None;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        Ok(taken.len())
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Filter::Guard(guard) = &mut self.filter else {
+            return Ok(());
+        };
+        // A literal larger than what the command allows would only be
+        // found out at its end; here it is found out at its beginning.
+        let literal_max = self.wire.allowance().left();
+        guard.pass(bytes, literal_max).map_err(io::Error::other)
+    }
+
+    /// Reads what the server said into the prologue, mended.
+    fn poll_mended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = [0; 4096];
+        let mut fresh = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.wire).poll_read(cx, &mut fresh))?;
+        let Filter::Mend(column) = &mut self.filter else {
+            return Poll::Ready(Ok(()));
+        };
+        for &byte in fresh.filled() {
+            if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
+                self.prologue.push(b' ');
+            }
+            *column = if byte == b'\n' {
+                0
+            } else {
+                column.saturating_add(1)
+            };
+            self.prologue
+                .push(if byte.is_ascii() { byte } else { b'?' });
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Handover {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let is_smtp = matches!(this.filter, Filter::Mend(_));
+        if is_smtp && this.prologue.is_empty() && this.swallowed.is_none() {
+            ready!(this.poll_mended(cx))?;
+            if this.prologue.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        if !this.prologue.is_empty() {
+            let count = buf.remaining().min(this.prologue.len());
+            buf.put_slice(&this.prologue.drain(..count).collect::<Vec<u8>>());
+        } else if this.swallowed.is_some() {
+            this.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        } else {
+            match Pin::new(&mut this.wire).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+        Poll::Ready(this.pass(buf.filled().get(before..).unwrap_or_default()))
+    }
+}
+
+impl AsyncWrite for Handover {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.swallowed.is_some() {
+            return Poll::Ready(self.swallow(bytes));
+        }
+        Pin::new(&mut self.wire).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(cx)
+    }
+}
+
+impl AsyncTokioStream for Handover {
+    fn peer_addr(&self) -> io::Result<std::net::SocketAddr> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Shows nothing of what goes through.
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover").finish_non_exhaustive()
+    }
+}
