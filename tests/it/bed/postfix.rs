@@ -77,8 +77,12 @@ impl Postfix {
             ("dynamicmaps.cf", String::new()),
             ("recipients", recipients()),
             (
+                "aliases",
+                "/^returned(\\+.*)?@[xy]\\.test$/ returned@nowhere.invalid\n".to_owned(),
+            ),
+            (
                 "transport",
-                "/^returned(\\+.*)?@/ returning:5.1.1 no such mailbox\n".to_owned(),
+                "/@nowhere\\.invalid$/ error:5.1.1 no such mailbox\n".to_owned(),
             ),
             ("header_checks", header_checks()),
             ("stamp-proven", stamps("pass")),
@@ -133,7 +137,7 @@ fn start_script(directory: &Path, daemons: &str) -> String {
 cd {directory}
 mkdir -p postfix/etc postfix/queue postfix/data
 chmod 755 postfix postfix/etc postfix/queue
-for file in main.cf master.cf dynamicmaps.cf recipients transport header_checks stamp-proven stamp-unproven; do
+for file in main.cf master.cf dynamicmaps.cf recipients aliases transport header_checks stamp-proven stamp-unproven; do
   cp "run/postfix-$file" "postfix/etc/$file"
 done
 chown -R root:root postfix
