@@ -22,13 +22,13 @@ ours() {
 
 finish() {
   trap '' TERM INT HUP
-  for leader in $started; do kill -TERM -- "-$leader" 2>/dev/null; done
+  for leader in $started; do kill -s TERM -- "-$leader" 2>/dev/null; done
   # Its data is thrown away, so PostgreSQL need not write it down first.
-  [ -z "$postgres" ] || kill -QUIT "$postgres" 2>/dev/null
+  [ -z "$postgres" ] || kill -s QUIT "$postgres" 2>/dev/null
   round=0
   while left=$(ours) && [ -n "$left" ] && [ "$round" -lt 100 ]; do
     # shellcheck disable=SC2086 # a list of process ids
-    [ "$round" -lt 40 ] || kill -KILL $left 2>/dev/null
+    [ "$round" -lt 40 ] || kill -s KILL $left 2>/dev/null
     sleep 0.05
     round=$((round + 1))
   done
