@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use crate::bed::faults::{Fault, FaultServer};
-use crate::bed::{self, AUTHSERV_ID, Dialogue, Mail, OTHER_DOMAIN, PASSWORD, Postfix};
+use crate::bed::faults::{Fault, FaultServer, SmtpStep};
+use crate::bed::{self, AUTHSERV_ID, Dialogue, Mail, OTHER_DOMAIN, PASSWORD, Postfix, Refused};
 
 const FORGED: &str = "Authentication-Results: mx.x.test; spf=pass smtp.mailfrom=x.test;\r\n \
                       dmarc=pass header.from=x.test\r\n";
@@ -77,7 +77,8 @@ async fn a_logged_in_sender_is_stamped_pass_and_a_forged_stamp_is_gone() {
 async fn a_stranger_is_stamped_fail_and_a_forged_stamp_is_gone() {
     let bed = bed::get().await;
     let anna = bed.mailbox("anna");
-    let raw = letter(&anna.address, FORGED);
+    let disguised = "AUTHENTICATION-results :\r\n (a; comment)\r\n\tMX.x.test 1; dmarc=pass\r\n";
+    let raw = letter(&anna.address, &format!("{FORGED}{disguised}{FORGED}"));
     bed.submit_unauthenticated("boss@y.test", &anna.address, &raw)
         .await
         .unwrap();
@@ -427,6 +428,40 @@ async fn the_pop3_double_serves_its_mails_and_hangs_up_at_quit() {
         server.heard().commands.last().map(String::as_str),
         Some("QUIT")
     );
+}
+
+#[tokio::test]
+async fn the_smtp_double_fails_at_its_step_only() {
+    let steps = [
+        (SmtpStep::Greeting, "", 0),
+        (SmtpStep::Hello, "EHLO test", 0),
+        (SmtpStep::MailFrom, "MAIL FROM:<boss@x.test>", 0),
+        (SmtpStep::RcptTo, "RCPT TO:<anna@x.test>", 0),
+        (SmtpStep::Data, "DATA", 0),
+        (SmtpStep::EndOfData, "DATA", 1),
+        (SmtpStep::Quit, "QUIT", 1),
+    ];
+    for (at, last_command, mails) in steps {
+        for reply in [Some("451 4.3.0 not now"), None] {
+            let server = FaultServer::start(Fault::Smtp { at, reply }).await;
+            let refused = whole_smtp_session(server.port).await.unwrap_err().0;
+            assert_eq!(refused.trim_end(), reply.unwrap_or_default(), "{at:?}");
+            let heard = server.heard();
+            let last = heard.commands.last().map_or("", String::as_str);
+            assert_eq!(last, last_command, "{at:?}");
+            assert_eq!(heard.mails.len(), mails, "{at:?}");
+        }
+    }
+}
+
+async fn whole_smtp_session(port: u16) -> Result<(), Refused> {
+    let mut client = Dialogue::connect(port).await;
+    client.expect_smtp("220").await?;
+    client.ask_smtp("EHLO test", "250").await?;
+    client
+        .hand_over("boss@x.test", "anna@x.test", b"Subject: x\r\n\r\nhi\r\n")
+        .await?;
+    client.ask_smtp("QUIT", "221").await.map(drop)
 }
 
 /// This test runs itself a second time, in a process that starts a bed of its

@@ -19,6 +19,25 @@ pub enum Fault {
     /// QUIT: whether the deletions took place, the client cannot know. Here
     /// they did not (RFC 1939 section 6 has them happen in QUIT).
     DropsPop3AtQuit(Vec<Vec<u8>>),
+    /// An SMTP server without TLS or login that takes every mail, but for one
+    /// step: there it says `reply` instead, or hangs up if there is none. Hanging
+    /// up at [`SmtpStep::EndOfData`] leaves the client not knowing whether the
+    /// mail was taken (RFC 5321 section 4.2.5 tells it to send again).
+    Smtp {
+        at: SmtpStep,
+        reply: Option<&'static str>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpStep {
+    Greeting,
+    Hello,
+    MailFrom,
+    RcptTo,
+    Data,
+    EndOfData,
+    Quit,
 }
 
 /// A listener on 127.0.0.1 with one fault. Dropping it closes everything.
@@ -31,8 +50,11 @@ pub struct FaultServer {
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
     pub connections: usize,
-    /// POP3 only: every command of every connection, as it came.
+    /// POP3 and SMTP: every command of every connection, as it came.
     pub commands: Vec<String>,
+    /// SMTP only: every mail that was wholly received, answered or not, with
+    /// its leading dots still doubled.
+    pub mails: Vec<Vec<u8>>,
 }
 
 impl FaultServer {
@@ -99,6 +121,10 @@ async fn misbehave(mut stream: TcpStream, fault: Fault, heard: Arc<Mutex<Heard>>
             let mut stream = BufReader::new(stream);
             let _gone = serve_pop3(&mut stream, &mails, &heard).await;
         }
+        Fault::Smtp { at, reply } => {
+            let mut stream = BufReader::new(stream);
+            let _gone = serve_smtp(&mut stream, (at, reply), &heard).await;
+        }
     }
 }
 
@@ -164,4 +190,76 @@ fn pop3_answer(command: &str, mails: &[Vec<u8>]) -> Option<Vec<u8>> {
         _ => "-ERR not here\r\n".to_owned(),
     };
     Some(answer.into_bytes())
+}
+
+async fn serve_smtp(
+    stream: &mut BufReader<TcpStream>,
+    (fault, reply): (SmtpStep, Option<&str>),
+    heard: &Mutex<Heard>,
+) -> std::io::Result<()> {
+    let mut step = SmtpStep::Greeting;
+    loop {
+        let answer = if step == fault {
+            reply
+        } else {
+            Some(step.usual_answer())
+        };
+        let Some(answer) = answer else { return Ok(()) };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        if step == SmtpStep::Data && answer.starts_with("354") {
+            let mut mail = Vec::new();
+            while !mail.ends_with(b"\r\n.\r\n") && mail != b".\r\n" {
+                if stream.read_until(b'\n', &mut mail).await? == 0 {
+                    return Ok(());
+                }
+            }
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .mails
+                .push(mail);
+            step = SmtpStep::EndOfData;
+            continue;
+        }
+        if step == SmtpStep::Quit {
+            return Ok(());
+        }
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        step = SmtpStep::of(&line);
+        let line = line.trim_end().to_owned();
+        heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commands
+            .push(line);
+    }
+}
+
+impl SmtpStep {
+    fn of(command: &str) -> Self {
+        let verb = command
+            .split([' ', ':', '\r', '\n'])
+            .next()
+            .unwrap_or_default();
+        match verb.to_ascii_uppercase().as_str() {
+            "MAIL" => Self::MailFrom,
+            "RCPT" => Self::RcptTo,
+            "DATA" => Self::Data,
+            "QUIT" => Self::Quit,
+            // EHLO, HELO, RSET, NOOP: all are content with a plain 250.
+            _ => Self::Hello,
+        }
+    }
+
+    fn usual_answer(self) -> &'static str {
+        match self {
+            Self::Greeting => "220 ready",
+            Self::Data => "354 go on",
+            Self::Quit => "221 bye",
+            _ => "250 fine",
+        }
+    }
 }
