@@ -37,40 +37,24 @@ fn check_stamp(mail: &Mail, expected: &str) {
     let (at, (_, value)) = ours[0];
     assert_eq!(value, expected);
     for (name, _) in &fields[..at] {
-        assert!(
-            ["Return-Path", "Delivered-To"].contains(&name.as_str()),
-            "{fields:#?}"
-        );
+        assert!(["Return-Path", "Delivered-To"].contains(&name.as_str()), "{fields:#?}");
     }
-    let received = fields
-        .iter()
-        .position(|(name, _)| name.eq_ignore_ascii_case("received"));
-    assert!(
-        received.is_some_and(|received| received > at),
-        "{fields:#?}"
-    );
+    let received = fields.iter().position(|(name, _)| name.eq_ignore_ascii_case("received"));
+    assert!(received.is_some_and(|received| received > at), "{fields:#?}");
 }
 
 #[tokio::test]
 async fn a_logged_in_sender_is_stamped_pass_and_a_forged_stamp_is_gone() {
     let bed = bed::get().await;
     let anna = bed.mailbox("anna");
-    bed.submit("boss@x.test", &anna.address, &letter(&anna.address, FORGED))
-        .await
-        .unwrap();
+    bed.submit("boss@x.test", &anna.address, &letter(&anna.address, FORGED)).await.unwrap();
 
     let mails = anna.wait_for(1).await;
     check_stamp(
         &mails[0],
         &format!("{AUTHSERV_ID}; spf=pass smtp.mailfrom=x.test; dmarc=pass header.from=x.test"),
     );
-    assert!(
-        mails[0]
-            .text()
-            .ends_with("\r\n\r\nyes\r\n.\r\n..two dots\r\n"),
-        "{}",
-        mails[0].text()
-    );
+    assert!(mails[0].text().ends_with("\r\n\r\nyes\r\n.\r\n..two dots\r\n"), "{}", mails[0].text());
 }
 
 #[tokio::test]
@@ -79,9 +63,7 @@ async fn a_stranger_is_stamped_fail_and_a_forged_stamp_is_gone() {
     let anna = bed.mailbox("anna");
     let disguised = "AUTHENTICATION-results :\r\n (a; comment)\r\n\tMX.x.test 1; dmarc=pass\r\n";
     let raw = letter(&anna.address, &format!("{FORGED}{disguised}{FORGED}"));
-    bed.submit_unauthenticated("boss@y.test", &anna.address, &raw)
-        .await
-        .unwrap();
+    bed.submit_unauthenticated("boss@y.test", &anna.address, &raw).await.unwrap();
 
     check_stamp(
         &anna.wait_for(1).await[0],
@@ -93,13 +75,8 @@ async fn a_stranger_is_stamped_fail_and_a_forged_stamp_is_gone() {
 async fn an_empty_sender_is_stamped_none() {
     let bed = bed::get().await;
     let anna = bed.mailbox("anna");
-    bed.submit_unauthenticated("", &anna.address, &letter(&anna.address, ""))
-        .await
-        .unwrap();
-    check_stamp(
-        &anna.wait_for(1).await[0],
-        &format!("{AUTHSERV_ID}; spf=none; dmarc=none"),
-    );
+    bed.submit_unauthenticated("", &anna.address, &letter(&anna.address, "")).await.unwrap();
+    check_stamp(&anna.wait_for(1).await[0], &format!("{AUTHSERV_ID}; spf=none; dmarc=none"));
 }
 
 #[tokio::test]
@@ -108,9 +85,7 @@ async fn results_under_another_name_are_left_alone_below_the_stamp() {
     let anna = bed.mailbox("anna");
     let foreign = "Authentication-Results: elsewhere.test; dmarc=pass header.from=x.test\r\n";
     let raw = letter(&anna.address, foreign);
-    bed.submit_unauthenticated("boss@x.test", &anna.address, &raw)
-        .await
-        .unwrap();
+    bed.submit_unauthenticated("boss@x.test", &anna.address, &raw).await.unwrap();
 
     let results = anna.wait_for(1).await[0].field("Authentication-Results");
     assert_eq!(results.len(), 2, "{results:?}");
@@ -126,10 +101,7 @@ async fn smtps_stamps_as_submission_does() {
     server.ask_smtp("EHLO test", "250").await.unwrap();
     server.log_in_smtp("boss@x.test", PASSWORD).await.unwrap();
     let raw = letter(&anna.address, "");
-    server
-        .hand_over("boss@x.test", &anna.address, &raw)
-        .await
-        .unwrap();
+    server.hand_over("boss@x.test", &anna.address, &raw).await.unwrap();
     check_stamp(
         &anna.wait_for(1).await[0],
         &format!("{AUTHSERV_ID}; spf=pass smtp.mailfrom=x.test; dmarc=pass header.from=x.test"),
@@ -142,15 +114,9 @@ async fn submission_wants_a_login_and_the_right_password() {
     let mut server = Dialogue::connect_tls(bed.postfix.smtps_port, bed.certificates()).await;
     server.expect_smtp("220").await.unwrap();
     server.ask_smtp("EHLO test", "250").await.unwrap();
-    let refused = server
-        .log_in_smtp("boss@x.test", "wrong")
-        .await
-        .unwrap_err();
+    let refused = server.log_in_smtp("boss@x.test", "wrong").await.unwrap_err();
     assert!(refused.0.starts_with("535"), "{refused:?}");
-    let refused = server
-        .hand_over("boss@x.test", "anna@x.test", b"\r\n")
-        .await
-        .unwrap_err();
+    let refused = server.hand_over("boss@x.test", "anna@x.test", b"\r\n").await.unwrap_err();
     assert!(refused.0.starts_with("554"), "{refused:?}");
 }
 
@@ -168,16 +134,10 @@ async fn recipients_are_refused_put_off_or_unknown_here() {
         for road in ["login", "stranger"] {
             let sent = match road {
                 "login" => bed.submit("boss@x.test", recipient, b"\r\nhi\r\n").await,
-                _ => {
-                    bed.submit_unauthenticated("boss@x.test", recipient, b"\r\nhi\r\n")
-                        .await
-                }
+                _ => bed.submit_unauthenticated("boss@x.test", recipient, b"\r\nhi\r\n").await,
             };
             let refused = sent.unwrap_err();
-            assert!(
-                refused.0.starts_with(expected),
-                "{recipient} by {road}: {refused:?}"
-            );
+            assert!(refused.0.starts_with(expected), "{recipient} by {road}: {refused:?}");
         }
     }
 }
@@ -187,9 +147,7 @@ async fn a_returned_mail_comes_back_as_a_delivery_report() {
     let bed = bed::get().await;
     let boss = bed.mailbox("boss");
     let raw = letter(Postfix::RETURNED, "");
-    bed.submit(&boss.address, Postfix::RETURNED, &raw)
-        .await
-        .unwrap();
+    bed.submit(&boss.address, Postfix::RETURNED, &raw).await.unwrap();
 
     let report = &boss.wait_for(1).await[0];
     assert_eq!(report.field("Return-Path"), ["<>"]);
@@ -202,28 +160,14 @@ async fn a_detail_is_cut_off_and_both_domains_are_delivered() {
     let bed = bed::get().await;
     let anna = bed.mailbox("anna");
     let detailed = anna.address.replace('@', "+ref.123@");
-    bed.submit("boss@x.test", &detailed, &letter(&detailed, ""))
-        .await
-        .unwrap();
-    bed.deliver_by_lmtp("boss@x.test", &detailed, &letter(&detailed, ""))
-        .await
-        .unwrap();
+    bed.submit("boss@x.test", &detailed, &letter(&detailed, "")).await.unwrap();
+    bed.deliver_by_lmtp("boss@x.test", &detailed, &letter(&detailed, "")).await.unwrap();
     let mails = anna.wait_for(2).await;
-    assert!(
-        mails
-            .iter()
-            .all(|mail| mail.field("To") == [detailed.as_str()])
-    );
-    assert!(
-        mails
-            .iter()
-            .all(|mail| mail.field("Delivered-To")[0].contains("+ref.123"))
-    );
+    assert!(mails.iter().all(|mail| mail.field("To") == [detailed.as_str()]));
+    assert!(mails.iter().all(|mail| mail.field("Delivered-To")[0].contains("+ref.123")));
 
     let elsewhere = format!("nobody@{OTHER_DOMAIN}");
-    bed.submit("boss@x.test", &elsewhere, &letter(&elsewhere, ""))
-        .await
-        .unwrap();
+    bed.submit("boss@x.test", &elsewhere, &letter(&elsewhere, "")).await.unwrap();
 }
 
 #[tokio::test]
@@ -237,11 +181,7 @@ async fn what_is_put_into_a_mailbox_is_read_back_byte_for_byte() {
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0].raw, odd);
     assert_eq!(mails[1].raw, b"second: mail\r\n\r\n");
-    assert_eq!(
-        bed.mailbox("anna").messages().len(),
-        0,
-        "each mailbox is its own"
-    );
+    assert_eq!(bed.mailbox("anna").messages().len(), 0, "each mailbox is its own");
 }
 
 #[tokio::test]
@@ -261,18 +201,8 @@ async fn imap_reads_flags_and_moves_what_was_delivered() {
     let log_in = format!("LOGIN {} {}", anna.login, anna.password);
     assert!(server.ask_imap(&log_in).await.starts_with("a OK"));
     assert!(server.ask_imap("SELECT INBOX").await.starts_with("a OK"));
-    assert!(
-        server
-            .ask_imap("STORE 1 +FLAGS (\\Seen)")
-            .await
-            .starts_with("a OK")
-    );
-    assert!(
-        server
-            .ask_imap("MOVE 2 Processed")
-            .await
-            .starts_with("a OK")
-    );
+    assert!(server.ask_imap("STORE 1 +FLAGS (\\Seen)").await.starts_with("a OK"));
+    assert!(server.ask_imap("MOVE 2 Processed").await.starts_with("a OK"));
 
     let left = anna.messages();
     assert_eq!(left.len(), 1);
@@ -313,18 +243,8 @@ async fn every_door_opens_with_tls_and_the_right_password_only() {
 }
 
 async fn check_pop3(server: &mut Dialogue, login: &str) {
-    assert!(
-        server
-            .ask(&format!("USER {login}"))
-            .await
-            .starts_with("+OK")
-    );
-    assert!(
-        server
-            .ask(&format!("PASS {PASSWORD}"))
-            .await
-            .starts_with("+OK")
-    );
+    assert!(server.ask(&format!("USER {login}")).await.starts_with("+OK"));
+    assert!(server.ask(&format!("PASS {PASSWORD}")).await.starts_with("+OK"));
     assert!(server.ask("STAT").await.starts_with("+OK 1 "));
     assert!(server.ask("QUIT").await.starts_with("+OK"));
 }
@@ -340,17 +260,12 @@ async fn the_untrusted_certificate_is_not_trusted() {
     let acceptor = native_tls::TlsAcceptor::new(identity.unwrap()).unwrap();
     let acceptor = tokio_native_tls::TlsAcceptor::from(acceptor);
     let authority = native_tls::Certificate::from_pem(bed.ca_pem().as_bytes()).unwrap();
-    let connector = native_tls::TlsConnector::builder()
-        .add_root_certificate(authority)
-        .build()
-        .unwrap();
+    let connector =
+        native_tls::TlsConnector::builder().add_root_certificate(authority).build().unwrap();
     let connector = tokio_native_tls::TlsConnector::from(connector);
 
     let (client, server) = tokio::io::duplex(64 * 1024);
-    let (seen, _) = tokio::join!(
-        connector.connect("localhost", client),
-        acceptor.accept(server)
-    );
+    let (seen, _) = tokio::join!(connector.connect("localhost", client), acceptor.accept(server));
     assert!(seen.is_err());
 }
 
@@ -360,22 +275,9 @@ async fn every_database_is_new_and_empty() {
     assert_ne!(one, two);
     let mut first = PgConnection::connect(&one).await.unwrap();
     let mut second = PgConnection::connect(&two).await.unwrap();
-    sqlx::query("CREATE TABLE only_here (id int)")
-        .execute(&mut first)
-        .await
-        .unwrap();
-    assert!(
-        sqlx::query("SELECT id FROM only_here")
-            .fetch_all(&mut first)
-            .await
-            .is_ok()
-    );
-    assert!(
-        sqlx::query("SELECT id FROM only_here")
-            .fetch_all(&mut second)
-            .await
-            .is_err()
-    );
+    sqlx::query("CREATE TABLE only_here (id int)").execute(&mut first).await.unwrap();
+    assert!(sqlx::query("SELECT id FROM only_here").fetch_all(&mut first).await.is_ok());
+    assert!(sqlx::query("SELECT id FROM only_here").fetch_all(&mut second).await.is_err());
 }
 
 #[tokio::test]
@@ -384,15 +286,10 @@ async fn each_fault_is_what_it_says() {
     assert_eq!(Dialogue::connect(closes.port).await.line().await, "");
 
     let greets = FaultServer::start(Fault::Greets("-ERR come back later")).await;
-    assert_eq!(
-        Dialogue::connect(greets.port).await.line().await,
-        "-ERR come back later"
-    );
+    assert_eq!(Dialogue::connect(greets.port).await.line().await, "-ERR come back later");
 
     let silent = FaultServer::start(Fault::Silent).await;
-    let mut stream = TcpStream::connect(("127.0.0.1", silent.port))
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", silent.port)).await.unwrap();
     stream.write_all(b"are you there?\r\n").await.unwrap();
     let answer = timeout(Duration::from_millis(200), stream.read_u8()).await;
     assert!(answer.is_err(), "it answered, or hung up: {answer:?}");
@@ -401,10 +298,7 @@ async fn each_fault_is_what_it_says() {
 
 #[tokio::test]
 async fn the_pop3_double_serves_its_mails_and_hangs_up_at_quit() {
-    let mails = vec![
-        b"Subject: one\r\n\r\n.dot\r\n".to_vec(),
-        b"Subject: two\r\n\r\n".to_vec(),
-    ];
+    let mails = vec![b"Subject: one\r\n\r\n.dot\r\n".to_vec(), b"Subject: two\r\n\r\n".to_vec()];
     let server = FaultServer::start(Fault::DropsPop3AtQuit(mails)).await;
     for _ in 0..2 {
         let mut client = Dialogue::connect(server.port).await;
@@ -424,10 +318,7 @@ async fn the_pop3_double_serves_its_mails_and_hangs_up_at_quit() {
         assert_eq!(client.ask("QUIT").await, "");
     }
     assert_eq!(server.heard().connections, 2);
-    assert_eq!(
-        server.heard().commands.last().map(String::as_str),
-        Some("QUIT")
-    );
+    assert_eq!(server.heard().commands.last().map(String::as_str), Some("QUIT"));
 }
 
 #[tokio::test]
@@ -458,9 +349,7 @@ async fn whole_smtp_session(port: u16) -> Result<(), Refused> {
     let mut client = Dialogue::connect(port).await;
     client.expect_smtp("220").await?;
     client.ask_smtp("EHLO test", "250").await?;
-    client
-        .hand_over("boss@x.test", "anna@x.test", b"Subject: x\r\n\r\nhi\r\n")
-        .await?;
+    client.hand_over("boss@x.test", "anna@x.test", b"Subject: x\r\n\r\nhi\r\n").await?;
     client.ask_smtp("QUIT", "221").await.map(drop)
 }
 
@@ -495,10 +384,7 @@ async fn nothing_is_left_when_the_process_is_killed() {
     let directory = Path::new(&directory);
     let servers = working_in(directory);
     for name in ["dovecot", "master", "postgres", "sh"] {
-        assert!(
-            servers.iter().any(|(_, found)| found == name),
-            "no {name} in {servers:?}"
-        );
+        assert!(servers.iter().any(|(_, found)| found == name), "no {name} in {servers:?}");
     }
 
     child.kill().unwrap();
@@ -507,15 +393,8 @@ async fn nothing_is_left_when_the_process_is_killed() {
     let mut look = interval(Duration::from_millis(50));
     while directory.exists() || servers.iter().any(|(pid, name)| lives(*pid, name)) {
         look.tick().await;
-        let left: Vec<_> = servers
-            .iter()
-            .filter(|(pid, name)| lives(*pid, name))
-            .collect();
-        assert!(
-            Instant::now() < give_up_at,
-            "{} holds on: {left:?}",
-            directory.display()
-        );
+        let left: Vec<_> = servers.iter().filter(|(pid, name)| lives(*pid, name)).collect();
+        assert!(Instant::now() < give_up_at, "{} holds on: {left:?}", directory.display());
     }
     assert_eq!(working_in(directory), []);
 }
@@ -526,11 +405,7 @@ fn working_in(directory: &Path) -> Vec<(u32, String)> {
     let text = directory.to_string_lossy();
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("this is Linux").flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         // A process may end while we look at it.
@@ -539,11 +414,7 @@ fn working_in(directory: &Path) -> Vec<(u32, String)> {
         };
         let (name, rest) = stat.rsplit_once(") ").unwrap_or(("", ""));
         let name = name.split_once('(').map_or("", |(_, name)| name).to_owned();
-        let parent = rest
-            .split(' ')
-            .nth(1)
-            .and_then(|pid| pid.parse::<u32>().ok())
-            .unwrap_or(0);
+        let parent = rest.split(' ').nth(1).and_then(|pid| pid.parse::<u32>().ok()).unwrap_or(0);
         let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let within = std::fs::read_link(entry.path().join("cwd"))
             .is_ok_and(|cwd| cwd.starts_with(directory));
@@ -553,10 +424,7 @@ fn working_in(directory: &Path) -> Vec<(u32, String)> {
     let mut found: Vec<u32> = all.iter().filter(|row| row.3).map(|row| row.0).collect();
     let mut next = 0;
     while next < found.len() {
-        let children = all
-            .iter()
-            .filter(|row| row.1 == found[next])
-            .map(|row| row.0);
+        let children = all.iter().filter(|row| row.1 == found[next]).map(|row| row.0);
         let new: Vec<_> = children.filter(|pid| !found.contains(pid)).collect();
         found.extend(new);
         next += 1;

@@ -36,9 +36,7 @@ fn literal_end(bytes: &[u8], at: usize) -> Option<usize> {
     if !in_word && let Some(hashes) = raw_string_hashes(rest) {
         let closing = [b"\"".as_slice(), &b"#".repeat(hashes)].concat();
         let open = rest.iter().position(|b| *b == b'"').unwrap_or(0) + 1;
-        let length = rest[open..]
-            .windows(closing.len())
-            .position(|found| found == closing);
+        let length = rest[open..].windows(closing.len()).position(|found| found == closing);
         return Some(length.map_or(bytes.len(), |length| at + open + length + closing.len()));
     }
     match rest[0] {
@@ -136,8 +134,7 @@ pub fn paths(code: &str) -> BTreeSet<Vec<String>> {
     let mut at = 0;
     while at < bytes.len() {
         let begins = is_word(bytes[at]) && (at == 0 || !is_word(bytes[at - 1]));
-        let goes_on = code[..at].trim_end().ends_with("::") && at > 0;
-        if begins && !goes_on {
+        if begins && !code[..at].trim_end().ends_with("::") {
             let mut tree = Reader { code: bytes, at };
             tree.read(&[], &mut found);
             at = tree.at;
@@ -275,24 +272,12 @@ fn unit_tests_are_left_out() {
 #[test]
 fn paths_are_written_out() {
     let check = |code: &str, expected: &[&str]| {
-        let found = paths(code)
-            .into_iter()
-            .map(|path| path.join("::"))
-            .collect::<Vec<_>>();
+        let found = paths(code).into_iter().map(|path| path.join("::")).collect::<Vec<_>>();
         assert_eq!(found, expected, "{code}");
     };
-    check(
-        "use a::{b, c::{self, d as e}, f::*};",
-        &["a::b", "a::c", "a::c::d", "a::f::*"],
-    );
-    check(
-        "let x: crate::net::Dial = super::y();",
-        &["crate::net::Dial", "super::y"],
-    );
-    check(
-        "fn f<T: a::B>(x: Vec<c::D>) { if x { y } }",
-        &["a::B", "c::D"],
-    );
+    check("use a::{b, c::{self, d as e}, f::*};", &["a::b", "a::c", "a::c::d", "a::f::*"]);
+    check("let x: crate::net::Dial = super::y();", &["crate::net::Dial", "super::y"]);
+    check("fn f<T: a::B>(x: Vec<c::D>) { if x { y } }", &["a::B", "c::D"]);
     check("a::<u8>::b()", &[]);
     check(
         "use std::{\n fs,\n net::{self, TcpStream},\n};",

@@ -30,18 +30,13 @@ const ROOTS: &[&str] = &[
 
 pub fn migrations_out_of_step(tree: &Tree) -> Vec<String> {
     let names = |folder: &str| -> BTreeSet<String> {
-        let files = tree
-            .files
-            .keys()
-            .filter_map(|path| path.strip_prefix(folder));
+        let files = tree.files.keys().filter_map(|path| path.strip_prefix(folder));
         files.map(str::to_owned).collect()
     };
     let sqlite = names("migrations/sqlite/");
     let postgres = names("migrations/postgres/");
     let only = |here: &BTreeSet<String>, there: &BTreeSet<String>, name: &str| -> Vec<String> {
-        here.difference(there)
-            .map(|file| format!("migrations/{name}/{file} has no twin"))
-            .collect()
+        here.difference(there).map(|file| format!("migrations/{name}/{file} has no twin")).collect()
     };
     let mut complaints = only(&postgres, &sqlite, "postgres");
     complaints.extend(only(&sqlite, &postgres, "sqlite"));
@@ -109,10 +104,7 @@ fn repository_path(tree: &Tree, named: &str) -> Option<String> {
     let root = *parts.first()?;
     let ours = named.contains('/')
         && (ROOTS.contains(&root)
-            || tree
-                .files
-                .keys()
-                .any(|file| file.starts_with(&format!("{root}/"))));
+            || tree.files.keys().any(|file| file.starts_with(&format!("{root}/"))));
     (ours || (!named.contains('/') && wanted.ends_with(".md"))).then_some(wanted)
 }
 
@@ -124,10 +116,7 @@ fn too_long_but_for(tree: &Tree, longer: &[(&str, usize)]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (path, text) in tree.rust("src/") {
         let lines = text.lines().count();
-        let excused = longer
-            .iter()
-            .find(|(file, _)| *file == path)
-            .map(|(_, lines)| *lines);
+        let excused = longer.iter().find(|(file, _)| *file == path).map(|(_, lines)| *lines);
         match excused {
             None if lines > LINES_MAX => {
                 complaints.push(format!("{path}: {lines} lines, more than {LINES_MAX}"));
@@ -144,19 +133,14 @@ fn too_long_but_for(tree: &Tree, longer: &[(&str, usize)]) -> Vec<String> {
             _ => {}
         }
     }
-    let gone = longer
-        .iter()
-        .filter(|(path, _)| !tree.files.contains_key(*path));
+    let gone = longer.iter().filter(|(path, _)| !tree.files.contains_key(*path));
     complaints.extend(gone.map(|(path, _)| format!("{path}: gone: drop its entry in {}", file!())));
     complaints
 }
 
 pub fn private_paths(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (path, text) in tree
-        .rust("src/")
-        .filter(|(path, _)| !tree::is_test_file(path))
-    {
+    for (path, text) in tree.rust("src/").filter(|(path, _)| !tree::is_test_file(path)) {
         let text = code::without_tests(&code::only(text), text);
         for private in PRIVATE_PATHS {
             let stands = text.match_indices(private).any(|(at, _)| {
@@ -180,11 +164,8 @@ pub fn undone(tree: &Tree) -> Vec<String> {
         let code = code::only(text);
         let close: String = code.split_ascii_whitespace().collect();
         for mark in UNDONE {
-            let found = if mark.starts_with('#') {
-                close.contains(mark)
-            } else {
-                code::names(&code, mark)
-            };
+            let found =
+                if mark.starts_with('#') { close.contains(mark) } else { code::names(&code, mark) };
             if found {
                 complaints.push(format!("{path}: `{mark}` stands for work not done"));
             }
@@ -213,26 +194,11 @@ fn a_migration_without_its_twin_is_found() {
         check(migrations_out_of_step, &files, expected);
     };
     check(&[], &[]);
+    check(&["migrations/sqlite/0001_a.sql", "migrations/postgres/0001_a.sql"], &[]);
+    check(&["migrations/sqlite/0001_a.sql"], &["migrations/sqlite/0001_a.sql has no twin"]);
     check(
-        &[
-            "migrations/sqlite/0001_a.sql",
-            "migrations/postgres/0001_a.sql",
-        ],
-        &[],
-    );
-    check(
-        &["migrations/sqlite/0001_a.sql"],
-        &["migrations/sqlite/0001_a.sql has no twin"],
-    );
-    check(
-        &[
-            "migrations/sqlite/0001_a.sql",
-            "migrations/postgres/0001_b.sql",
-        ],
-        &[
-            "migrations/postgres/0001_b.sql has no twin",
-            "migrations/sqlite/0001_a.sql has no twin",
-        ],
+        &["migrations/sqlite/0001_a.sql", "migrations/postgres/0001_b.sql"],
+        &["migrations/postgres/0001_b.sql has no twin", "migrations/sqlite/0001_a.sql has no twin"],
     );
     check(
         &[
@@ -244,10 +210,7 @@ fn a_migration_without_its_twin_is_found() {
         &["migrations: the number 0001 is taken twice"],
     );
     check(
-        &[
-            "migrations/sqlite/first.sql",
-            "migrations/postgres/first.sql",
-        ],
+        &["migrations/sqlite/first.sql", "migrations/postgres/first.sql"],
         &["migrations: `first.sql` is not NNNN_name.sql"],
     );
 }
@@ -255,37 +218,15 @@ fn a_migration_without_its_twin_is_found() {
 #[test]
 fn a_path_that_is_not_there_is_found() {
     let check = |text: &str, expected: &[&str]| {
-        let files = [
-            ("docs/A.md", text),
-            ("src/net/dial.rs", ""),
-            ("README.md", ""),
-        ];
+        let files = [("docs/A.md", text), ("src/net/dial.rs", ""), ("README.md", "")];
         check(dead_paths, &files, expected);
     };
-    check(
-        "see `src/net/dial.rs` and `src/net/`, `src/net/*.rs`, `src/net/dial.rs:7`",
-        &[],
-    );
-    check(
-        "see `src/net/gone.rs`",
-        &["docs/A.md: there is no `src/net/gone.rs`"],
-    );
-    check(
-        "see `fixtures/gone/`",
-        &["docs/A.md: there is no `fixtures/gone/`"],
-    );
-    check(
-        "see `src/gone/*.rs`",
-        &["docs/A.md: there is no `src/gone/*.rs`"],
-    );
-    check(
-        "see `README.md`, `A.md`, `B.md`",
-        &["docs/A.md: there is no `B.md`"],
-    );
-    check(
-        "`text/plain`, `a/b`, `target/release/x`, `src::net`, `config.toml`, src/gone.rs",
-        &[],
-    );
+    check("see `src/net/dial.rs` and `src/net/`, `src/net/*.rs`, `src/net/dial.rs:7`", &[]);
+    check("see `src/net/gone.rs`", &["docs/A.md: there is no `src/net/gone.rs`"]);
+    check("see `fixtures/gone/`", &["docs/A.md: there is no `fixtures/gone/`"]);
+    check("see `src/gone/*.rs`", &["docs/A.md: there is no `src/gone/*.rs`"]);
+    check("see `README.md`, `A.md`, `B.md`", &["docs/A.md: there is no `B.md`"]);
+    check("`text/plain`, `a/b`, `target/release/x`, `src::net`, `config.toml`, src/gone.rs", &[]);
     check("```text\n`src/gone.rs`\n```\n", &[]);
 }
 
@@ -295,11 +236,7 @@ fn a_long_file_is_found_and_an_excuse_only_shrinks() {
     let check = |count: usize, excuse: &[(&str, usize)], complains: bool| {
         let tree = Tree::sample(&[("src/a.rs", &lines(count))]);
         let found = too_long_but_for(&tree, excuse);
-        assert_eq!(
-            !found.is_empty(),
-            complains,
-            "{count} {excuse:?}: {found:?}"
-        );
+        assert_eq!(!found.is_empty(), complains, "{count} {excuse:?}: {found:?}");
     };
     check(LINES_MAX, &[], false);
     check(LINES_MAX + 1, &[], true);
@@ -318,14 +255,8 @@ fn a_private_path_is_found() {
     check("let p = \"/tmp/x\";", true);
     check("// lies in /root", true);
     check("let p = \"/work/main\";", true);
-    check(
-        "let p = \"/workers\"; let q = \"https://x.test/home\";",
-        false,
-    );
-    check(
-        "#[cfg(test)]\nmod tests { const P: &str = \"/tmp/x\"; }",
-        false,
-    );
+    check("let p = \"/workers\"; let q = \"https://x.test/home\";", false);
+    check("#[cfg(test)]\nmod tests { const P: &str = \"/tmp/x\"; }", false);
 }
 
 #[test]

@@ -53,10 +53,7 @@ pub fn impure(tree: &Tree) -> Vec<String> {
                 complaints.push(format!("{path}: `{forbidden}` in a pure room"));
             }
         }
-        for word in FORBIDDEN_WORDS
-            .iter()
-            .filter(|word| code::names(&code, word))
-        {
+        for word in FORBIDDEN_WORDS.iter().filter(|word| code::names(&code, word)) {
             complaints.push(format!("{path}: `{word}` in a pure room"));
         }
     }
@@ -81,14 +78,8 @@ fn what_waits_or_asks_is_found() {
     check("async fn f() {}", Some("async"));
     check("let now = Utc::now();", Some("Utc::now"));
     check("let x = rand::rng();", Some("rand"));
-    check(
-        "/// Unlike `tokio::fs`, async.\nfn f() { g(\"std::fs\") }",
-        None,
-    );
-    check(
-        "use crate::domain::random_looking; let asynchronous = 1;",
-        None,
-    );
+    check("/// Unlike `tokio::fs`, async.\nfn f() { g(\"std::fs\") }", None);
+    check("use crate::domain::random_looking; let asynchronous = 1;", None);
     check("#[cfg(test)]\nmod tests { use std::fs; }", None);
     let elsewhere = Tree::sample(&[("src/net/a.rs", "async fn f() { tokio::spawn(g) }")]);
     assert!(impure(&elsewhere).is_empty());

@@ -30,20 +30,13 @@ impl Tree {
 
     /// A made-up repository.
     pub fn sample(files: &[(&str, &str)]) -> Self {
-        let files = files
-            .iter()
-            .map(|(path, text)| (path.to_string(), text.to_string()));
-        Self {
-            files: files.collect(),
-        }
+        let files = files.iter().map(|(path, text)| (path.to_string(), text.to_string()));
+        Self { files: files.collect() }
     }
 
     /// Rust files under `folder`, with their text.
     pub fn rust(&self, folder: &str) -> impl Iterator<Item = (&str, &str)> {
-        let within = self
-            .files
-            .iter()
-            .filter(move |(path, _)| path.starts_with(folder));
+        let within = self.files.iter().filter(move |(path, _)| path.starts_with(folder));
         let rust = within.filter(|(path, _)| path.ends_with(".rs"));
         rust.map(|(path, text)| (path.as_str(), text.as_str()))
     }
@@ -77,16 +70,8 @@ fn collect(directory: &Path, name: &str, files: &mut BTreeMap<String, String>) {
         if LEFT_OUT.contains(&own.as_str()) {
             continue;
         }
-        let path = if name.is_empty() {
-            own
-        } else {
-            format!("{name}/{own}")
-        };
-        if entry
-            .file_type()
-            .expect("a listed file has a type")
-            .is_dir()
-        {
+        let path = if name.is_empty() { own } else { format!("{name}/{own}") };
+        if entry.file_type().expect("a listed file has a type").is_dir() {
             collect(&entry.path(), &path, files);
         } else if READ.iter().any(|ending| path.ends_with(ending)) {
             let text = fs::read_to_string(entry.path()).expect("source is UTF-8");

@@ -40,9 +40,7 @@ impl Certificates {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "test bed authority");
+        authority.distinguished_name.push(DnType::CommonName, "test bed authority");
         let authority_key = KeyPair::generate()?;
         let ca_pem = authority.self_signed(&authority_key)?.pem();
         let issuer = Issuer::new(authority, authority_key);
@@ -64,8 +62,7 @@ impl Certificates {
 fn leaf() -> Result<CertificateParams, rcgen::Error> {
     let names = ["localhost", "mx.x.test", "127.0.0.1"].map(String::from);
     let mut leaf = CertificateParams::new(names)?;
-    leaf.distinguished_name
-        .push(DnType::CommonName, "localhost");
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(leaf)

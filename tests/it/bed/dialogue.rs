@@ -29,15 +29,9 @@ pub struct Refused(pub String);
 
 impl Dialogue {
     pub async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("somebody listens");
-        stream
-            .set_nodelay(true)
-            .expect("a connected socket takes options");
-        Self {
-            stream: BufReader::new(Box::new(stream)),
-        }
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("somebody listens");
+        stream.set_nodelay(true).expect("a connected socket takes options");
+        Self { stream: BufReader::new(Box::new(stream)) }
     }
 
     /// Connects to a port that speaks TLS from the first byte.
@@ -54,25 +48,17 @@ impl Dialogue {
             .build()
             .expect("these settings fit together");
         let connector = tokio_native_tls::TlsConnector::from(connector);
-        assert!(
-            self.stream.buffer().is_empty(),
-            "nothing may be said before TLS is up"
-        );
-        let stream = connector
-            .connect("localhost", self.stream.into_inner())
-            .await;
+        assert!(self.stream.buffer().is_empty(), "nothing may be said before TLS is up");
+        let stream = connector.connect("localhost", self.stream.into_inner()).await;
         let stream = stream.expect("the server shows the certificate we gave it");
-        Self {
-            stream: BufReader::new(Box::new(stream)),
-        }
+        Self { stream: BufReader::new(Box::new(stream)) }
     }
 
     /// The next line, without its end; empty when the server has hung up.
     pub async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = timeout(ANSWERS_WITHIN, self.stream.read_line(&mut line)).await;
-        read.expect("the server answers in time")
-            .expect("the connection holds");
+        read.expect("the server answers in time").expect("the connection holds");
         line.trim_end().to_owned()
     }
 
@@ -108,26 +94,19 @@ impl Dialogue {
                 break;
             }
         }
-        if reply.starts_with(code) {
-            Ok(reply)
-        } else {
-            Err(Refused(reply))
-        }
+        if reply.starts_with(code) { Ok(reply) } else { Err(Refused(reply)) }
     }
 
     pub async fn log_in_smtp(&mut self, user: &str, password: &str) -> Result<(), Refused> {
         let secret = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
-        self.ask_smtp(&format!("AUTH PLAIN {secret}"), "235")
-            .await
-            .map(drop)
+        self.ask_smtp(&format!("AUTH PLAIN {secret}"), "235").await.map(drop)
     }
 
     /// One mail to one recipient, from MAIL FROM to the end of the data. Lone
     /// LFs become CRLF on the way.
     pub async fn hand_over(&mut self, from: &str, to: &str, raw: &[u8]) -> Result<(), Refused> {
         let body = if raw.is_ascii() { "" } else { " BODY=8BITMIME" };
-        self.ask_smtp(&format!("MAIL FROM:<{from}>{body}"), "250")
-            .await?;
+        self.ask_smtp(&format!("MAIL FROM:<{from}>{body}"), "250").await?;
         self.ask_smtp(&format!("RCPT TO:<{to}>"), "250").await?;
         self.ask_smtp("DATA", "354").await?;
         self.say(&as_data(raw)).await;

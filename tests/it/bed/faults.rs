@@ -23,10 +23,7 @@ pub enum Fault {
     /// step: there it says `reply` instead, or hangs up if there is none. Hanging
     /// up at [`SmtpStep::EndOfData`] leaves the client not knowing whether the
     /// mail was taken (RFC 5321 section 4.2.5 tells it to send again).
-    Smtp {
-        at: SmtpStep,
-        reply: Option<&'static str>,
-    },
+    Smtp { at: SmtpStep, reply: Option<&'static str> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,28 +56,16 @@ pub struct Heard {
 
 impl FaultServer {
     pub async fn start(fault: Fault) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("loopback has free ports");
-        let port = listener
-            .local_addr()
-            .expect("a bound socket has an address")
-            .port();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let listening = tokio::spawn(listen(listener, fault, Arc::clone(&heard)));
-        Self {
-            port,
-            heard,
-            listening,
-        }
+        Self { port, heard, listening }
     }
 
     /// What clients have done so far.
     pub fn heard(&self) -> Heard {
-        self.heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -94,10 +79,7 @@ impl Drop for FaultServer {
 async fn listen(listener: TcpListener, fault: Fault, heard: Arc<Mutex<Heard>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .connections += 1;
+        heard.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
         connections.spawn(misbehave(stream, fault.clone(), Arc::clone(&heard)));
         while connections.try_join_next().is_some() {}
     }
@@ -109,11 +91,7 @@ async fn misbehave(mut stream: TcpStream, fault: Fault, heard: Arc<Mutex<Heard>>
         Fault::Silent => swallow(stream).await,
         Fault::Greets(text) => {
             // A client that is gone already has seen all it wanted.
-            if stream
-                .write_all(format!("{text}\r\n").as_bytes())
-                .await
-                .is_ok()
-            {
+            if stream.write_all(format!("{text}\r\n").as_bytes()).await.is_ok() {
                 swallow(stream).await;
             }
         }
@@ -146,11 +124,7 @@ async fn serve_pop3(
             return Ok(());
         }
         let command = line.trim_end().to_owned();
-        heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commands
-            .push(command.clone());
+        heard.lock().unwrap_or_else(PoisonError::into_inner).commands.push(command.clone());
         match pop3_answer(&command, mails) {
             Some(answer) => stream.write_all(&answer).await?,
             None => return Ok(()),
@@ -163,9 +137,7 @@ fn pop3_answer(command: &str, mails: &[Vec<u8>]) -> Option<Vec<u8>> {
     let mut words = command.split_ascii_whitespace();
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     let number: Option<usize> = words.next().and_then(|word| word.parse().ok());
-    let chosen = number
-        .and_then(|n| n.checked_sub(1))
-        .and_then(|index| mails.get(index));
+    let chosen = number.and_then(|n| n.checked_sub(1)).and_then(|index| mails.get(index));
     let size: usize = mails.iter().map(Vec::len).sum();
     let numbered = |value: &dyn Fn(usize, &Vec<u8>) -> String| {
         let lines = mails.iter().enumerate();
@@ -199,11 +171,7 @@ async fn serve_smtp(
 ) -> std::io::Result<()> {
     let mut step = SmtpStep::Greeting;
     loop {
-        let answer = if step == fault {
-            reply
-        } else {
-            Some(step.usual_answer())
-        };
+        let answer = if step == fault { reply } else { Some(step.usual_answer()) };
         let Some(answer) = answer else { return Ok(()) };
         stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
         if step == SmtpStep::Data && answer.starts_with("354") {
@@ -213,11 +181,7 @@ async fn serve_smtp(
                     return Ok(());
                 }
             }
-            heard
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .mails
-                .push(mail);
+            heard.lock().unwrap_or_else(PoisonError::into_inner).mails.push(mail);
             step = SmtpStep::EndOfData;
             continue;
         }
@@ -230,20 +194,13 @@ async fn serve_smtp(
         }
         step = SmtpStep::of(&line);
         let line = line.trim_end().to_owned();
-        heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commands
-            .push(line);
+        heard.lock().unwrap_or_else(PoisonError::into_inner).commands.push(line);
     }
 }
 
 impl SmtpStep {
     fn of(command: &str) -> Self {
-        let verb = command
-            .split([' ', ':', '\r', '\n'])
-            .next()
-            .unwrap_or_default();
+        let verb = command.split([' ', ':', '\r', '\n']).next().unwrap_or_default();
         match verb.to_ascii_uppercase().as_str() {
             "MAIL" => Self::MailFrom,
             "RCPT" => Self::RcptTo,

@@ -33,10 +33,7 @@ fn keeper() -> &'static Mutex<Child> {
         }
         command.arg("sh").arg(script).arg(&place.directory);
         // Not our own outputs: who reads them must not wait for the keeper.
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Mutex::new(command.spawn().expect("`setsid` and `sh` are everywhere"))
     })
 }

@@ -9,6 +9,8 @@
 dir=$1
 started=
 postgres=
+# The servers' users must get into what we make, whatever our caller prefers.
+umask 022
 cd / || exit 1
 
 # What is still alive of ours: every process of a session we started, and every

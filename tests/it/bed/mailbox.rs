@@ -44,12 +44,7 @@ impl Mailbox {
         for part in ["tmp", "new", "cur"] {
             place.make_directory(home.join("Maildir").join(part));
         }
-        Self {
-            login: address.clone(),
-            address,
-            password: PASSWORD.to_owned(),
-            maildir,
-        }
+        Self { login: address.clone(), address, password: PASSWORD.to_owned(), maildir }
     }
 
     /// First whole in `tmp`, then visible in `new`, as Maildir has it: no
@@ -106,18 +101,13 @@ impl Mail {
         let header = text.split("\r\n\r\n").next().unwrap_or_default();
         let unfolded = header.replace("\r\n ", " ").replace("\r\n\t", " ");
         let fields = unfolded.lines().filter_map(|line| line.split_once(':'));
-        fields
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-            .collect()
+        fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
     }
 
     /// The values of all fields called `name`, from the top.
     pub fn field(&self, name: &str) -> Vec<String> {
         let fields = self.fields().into_iter();
-        fields
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v)
-            .collect()
+        fields.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect()
     }
 }
 
@@ -126,11 +116,7 @@ impl Mail {
 fn read_maildir(maildir: &Path) -> Vec<Mail> {
     let mut mails = BTreeMap::new();
     for part in ["new", "cur", "new"] {
-        for entry in fs::read_dir(maildir.join(part))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for entry in fs::read_dir(maildir.join(part)).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let (unique, flags) = name.split_once(":2,").unwrap_or((&name, ""));
             // Gone since the listing: the next part, or nobody, has it.
@@ -138,10 +124,7 @@ fn read_maildir(maildir: &Path) -> Vec<Mail> {
                 continue;
             };
             let unique = unique.split(',').next().unwrap_or_default();
-            let mail = Mail {
-                raw: with_crlf(&raw),
-                flags: flags.to_owned(),
-            };
+            let mail = Mail { raw: with_crlf(&raw), flags: flags.to_owned() };
             mails.insert(arrival(unique), mail);
         }
     }

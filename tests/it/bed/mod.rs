@@ -58,10 +58,7 @@ pub async fn get() -> &'static Bed {
         let postfix = Postfix::start(&dovecot).await?;
         Ok(Bed { dovecot, postfix })
     });
-    started
-        .await
-        .as_ref()
-        .unwrap_or_else(|problem| panic!("{problem}"))
+    started.await.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 /// A fresh, empty PostgreSQL database, as an URL. PostgreSQL is started by

@@ -61,22 +61,14 @@ impl Place {
     fn create() -> Self {
         let power = Power::find();
         // Root's files are of no use to the servers, which are not root.
-        let owner = if power == Power::Root {
-            Account::named("nobody")
-        } else {
-            Account::own()
-        };
+        let owner = if power == Power::Root { Account::named("nobody") } else { Account::own() };
         let directory = tempfile::Builder::new()
             .prefix("csbed")
-            .permissions(fs::Permissions::from_mode(0o755))
             .tempdir_in(Self::parent())
             .expect("a temporary directory can be made")
             .keep();
-        let place = Self {
-            directory,
-            power,
-            owner,
-        };
+        Self::open_to_all(&directory, 0o755);
+        let place = Self { directory, power, owner };
         for name in ["log", "run", "tls", "mail", "d", "ds", "pg"] {
             place.make_directory(name);
         }
@@ -94,17 +86,14 @@ impl Place {
         let open = usual
             .ancestors()
             .all(|directory| fs::metadata(directory).is_ok_and(|found| found.mode() & 0o001 != 0));
-        if short && open {
-            usual
-        } else {
-            PathBuf::from("/tmp")
-        }
+        if short && open { usual } else { PathBuf::from("/tmp") }
     }
 
     /// Makes a directory that belongs to the owner of the mail.
     pub fn make_directory(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.directory.join(name);
         fs::create_dir_all(&path).expect("our own directory is writable");
+        Self::open_to_all(&path, 0o755);
         self.give_to_owner(&path);
         path
     }
@@ -113,8 +102,15 @@ impl Place {
     pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.directory.join(name);
         fs::write(&path, content).expect("our own directory is writable");
+        Self::open_to_all(&path, 0o644);
         self.give_to_owner(&path);
         path
+    }
+
+    /// Whatever the caller's umask says: the servers' users read here too.
+    fn open_to_all(path: &Path, mode: u32) {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(path, mode).expect("it is ours");
     }
 
     fn give_to_owner(&self, path: &Path) {
@@ -158,11 +154,7 @@ impl Power {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        if sudo.is_ok_and(|status| status.success()) {
-            Self::Sudo
-        } else {
-            Self::Own
-        }
+        if sudo.is_ok_and(|status| status.success()) { Self::Sudo } else { Self::Own }
     }
 }
 
@@ -174,14 +166,8 @@ impl Account {
 
     fn named(user: &str) -> Self {
         let ask = |what: &str| {
-            let told = Command::new("id")
-                .args([what, user])
-                .output()
-                .expect("`id` is everywhere");
-            assert!(
-                told.status.success(),
-                "there is no user `{user}` on this machine"
-            );
+            let told = Command::new("id").args([what, user]).output().expect("`id` is everywhere");
+            assert!(told.status.success(), "there is no user `{user}` on this machine");
             String::from_utf8_lossy(&told.stdout).trim().to_owned()
         };
         Self {

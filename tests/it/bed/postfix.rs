@@ -6,11 +6,7 @@ use std::path::Path;
 use super::{AUTHSERV_ID, Dovecot, certificates, keeper, place};
 
 /// Where Debian and others keep Postfix's programs.
-const DAEMONS: [&str; 3] = [
-    "/usr/lib/postfix/sbin",
-    "/usr/libexec/postfix",
-    "/usr/lib/postfix",
-];
+const DAEMONS: [&str; 3] = ["/usr/lib/postfix/sbin", "/usr/libexec/postfix", "/usr/lib/postfix"];
 
 pub struct Postfix {
     /// In the clear, no login, STARTTLS offered: the road of strangers.
@@ -31,15 +27,11 @@ impl Postfix {
     pub async fn start(dovecot: &Dovecot) -> Result<Self, String> {
         let place = place::get();
         if place.power == place::Power::Own {
-            return Err(
-                "Postfix can only be started by root: run the tests as root, or where \
+            return Err("Postfix can only be started by root: run the tests as root, or where \
                         `sudo -n true` works"
-                    .to_owned(),
-            );
+                .to_owned());
         }
-        let daemons = DAEMONS
-            .into_iter()
-            .find(|path| Path::new(path).join("master").exists());
+        let daemons = DAEMONS.into_iter().find(|path| Path::new(path).join("master").exists());
         let daemons = daemons.ok_or("Postfix is not installed: `scripts/install-deps test`")?;
         certificates::get();
         let postfix = Self {
@@ -49,11 +41,7 @@ impl Postfix {
         };
         postfix.write_config(dovecot, daemons);
         keeper::start("postfix", &start_script(&place.directory, daemons));
-        for port in [
-            postfix.smtp_port,
-            postfix.submission_port,
-            postfix.smtps_port,
-        ] {
+        for port in [postfix.smtp_port, postfix.submission_port, postfix.smtps_port] {
             place::wait_for_port(port, "Postfix", &["postfix.out", "postfix.log"]).await?;
         }
         Ok(postfix)
@@ -76,14 +64,8 @@ impl Postfix {
             ("master.cf", fill(include_str!("postfix-master.cf.in"))),
             ("dynamicmaps.cf", String::new()),
             ("recipients", recipients()),
-            (
-                "aliases",
-                "/^returned(\\+.*)?@[xy]\\.test$/ returned@nowhere.invalid\n".to_owned(),
-            ),
-            (
-                "transport",
-                "/@nowhere\\.invalid$/ error:5.1.1 no such mailbox\n".to_owned(),
-            ),
+            ("aliases", "/^returned(\\+.*)?@[xy]\\.test$/ returned@nowhere.invalid\n".to_owned()),
+            ("transport", "/@nowhere\\.invalid$/ error:5.1.1 no such mailbox\n".to_owned()),
             ("header_checks", header_checks()),
             ("stamp-proven", stamps("pass")),
             ("stamp-unproven", stamps("fail")),

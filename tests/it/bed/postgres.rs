@@ -24,16 +24,12 @@ pub struct Postgres {
 pub async fn get() -> &'static Postgres {
     static POSTGRES: OnceCell<Result<Postgres, String>> = OnceCell::const_new();
     let started = POSTGRES.get_or_init(Postgres::start).await;
-    started
-        .as_ref()
-        .unwrap_or_else(|problem| panic!("{problem}"))
+    started.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 impl Postgres {
     async fn start() -> Result<Self, String> {
-        let postgres = Self {
-            port: place::free_port(),
-        };
+        let postgres = Self { port: place::free_port() };
         let bin = programs().ok_or("PostgreSQL is not installed: `scripts/install-deps test`")?;
         keeper::start("postgres", &postgres.start_script(&bin.to_string_lossy()));
         postgres.wait_until_it_answers().await?;
@@ -43,14 +39,10 @@ impl Postgres {
     pub async fn create_database(&self) -> String {
         static CREATED: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", CREATED.fetch_add(1, Ordering::Relaxed));
-        let mut connection = PgConnection::connect(&self.url("postgres"))
-            .await
-            .expect("PostgreSQL answers");
+        let mut connection =
+            PgConnection::connect(&self.url("postgres")).await.expect("PostgreSQL answers");
         let statement = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        connection
-            .execute(statement)
-            .await
-            .expect("the name is new and plain");
+        connection.execute(statement).await.expect("the name is new and plain");
         connection.close().await.expect("nothing is under way");
         self.url(&name)
     }
@@ -68,11 +60,7 @@ impl Postgres {
             Power::Root | Power::Sudo => "postgres",
             Power::Own => &place.owner.name,
         };
-        let give_away = if place.power == Power::Own {
-            ""
-        } else {
-            "chown postgres pg\n"
-        };
+        let give_away = if place.power == Power::Own { "" } else { "chown postgres pg\n" };
         format!(
             "set -e\ncd {directory}\n{give_away}chmod 700 pg\ncd pg\n\
              {step_down}{bin}/initdb --no-sync --auth=trust --username=postgres \
@@ -106,10 +94,7 @@ impl Postgres {
 /// Debian keeps the programs of each version in a directory that is not in
 /// PATH; the highest version is taken.
 fn programs() -> Option<PathBuf> {
-    let debian = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = debian
         .filter_map(|entry| {
             let version: u32 = entry.file_name().to_str()?.parse().ok()?;
