@@ -45,7 +45,7 @@ impl Dovecot {
             dovecot.sasl_port,
         ];
         for port in listeners {
-            place::wait_for_port(port, "Dovecot", &["dovecot.out", "dovecot.log"]).await?;
+            place::wait_for_port("dovecot", port, &["dovecot.out", "dovecot.log"]).await?;
         }
         Ok(dovecot)
     }

@@ -6,6 +6,7 @@
 //! other end; when it is gone the script reads the end of the pipe, stops the
 //! servers by their process ids, and removes the directory.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -20,6 +21,18 @@ pub fn start(name: &str, script: &str) {
     let mut keeper = keeper().lock().unwrap_or_else(PoisonError::into_inner);
     let orders = keeper.stdin.as_mut().expect("the keeper was given a pipe");
     writeln!(orders, "{name}").expect("the keeper lives as long as we do");
+}
+
+/// Whether the server was started and is gone again, so that waiting for it is
+/// in vain.
+pub fn has_ended(name: &str) -> bool {
+    let pid = fs::read_to_string(place::get().directory.join(format!("run/{name}.pid")));
+    // The number stands there as a whole once its line has ended.
+    let Some(pid) = pid.ok().and_then(|line| line.strip_suffix('\n').map(str::to_owned)) else {
+        return false;
+    };
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| stat.contains(") Z "))
 }
 
 fn keeper() -> &'static Mutex<Child> {

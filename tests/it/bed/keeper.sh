@@ -42,6 +42,7 @@ trap finish TERM INT HUP
 while read -r name; do
   setsid sh "$dir/run/$name.sh" >>"$dir/log/$name.out" 2>&1 </dev/null &
   started="$started $!"
+  echo "$!" >"$dir/run/$name.pid"
   [ "$name" != postgres ] || postgres=$!
 done
 finish

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
 
+use super::keeper;
+
 /// A socket's path has at most 107 bytes; the longest name below ours
 /// (`postfix/queue/private/proxywrite`, `d/login/…`) has less than 50.
 const DIRECTORY_BYTES_MAX: usize = 57;
@@ -195,18 +197,20 @@ pub fn free_port() -> u16 {
     panic!("no free port on 127.0.0.1 in {PORTS:?}");
 }
 
-/// Waits until somebody listens on `port`.
-pub async fn wait_for_port(port: u16, server: &str, logs: &[&str]) -> Result<(), String> {
+/// Waits until the server called `name` listens on `port`.
+pub async fn wait_for_port(name: &str, port: u16, logs: &[&str]) -> Result<(), String> {
     let give_up_at = Instant::now() + START_WITHIN;
     let mut look = interval(LOOK_EVERY);
     loop {
         look.tick().await;
+        // Asked first: what ended may have listened before.
+        let ended = keeper::has_ended(name);
         if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
             return Ok(());
         }
-        if Instant::now() > give_up_at {
-            let tail = get().log_tail(logs);
-            return Err(format!("{server} does not listen on port {port}\n{tail}"));
+        if ended || Instant::now() > give_up_at {
+            let what = if ended { "ended instead of listening" } else { "does not listen" };
+            return Err(format!("{name} {what} on port {port}\n{}", get().log_tail(logs)));
         }
     }
 }

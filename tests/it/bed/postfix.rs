@@ -42,7 +42,7 @@ impl Postfix {
         postfix.write_config(dovecot, daemons);
         keeper::start("postfix", &start_script(&place.directory, daemons));
         for port in [postfix.smtp_port, postfix.submission_port, postfix.smtps_port] {
-            place::wait_for_port(port, "Postfix", &["postfix.out", "postfix.log"]).await?;
+            place::wait_for_port("postfix", port, &["postfix.out", "postfix.log"]).await?;
         }
         Ok(postfix)
     }

@@ -80,10 +80,11 @@ impl Postgres {
         let mut look = interval(LOOK_EVERY);
         loop {
             look.tick().await;
+            let ended = keeper::has_ended("postgres");
             let Err(problem) = PgConnection::connect(&self.url("postgres")).await else {
                 return Ok(());
             };
-            if Instant::now() > give_up_at {
+            if ended || Instant::now() > give_up_at {
                 let tail = place::get().log_tail(&["postgres.out"]);
                 return Err(format!("PostgreSQL does not answer: {problem}\n{tail}"));
             }
