@@ -1,0 +1,28 @@
+# `make help` lists what there is. Everything else is in docs/TESTING.md.
+
+CARGO ?= cargo
+ARGS ?=
+
+.PHONY: help test check build demo deps deps-test
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+test: deps-test check ## everything that must hold: format, lints, all tests (this is what CI runs)
+	CARGO='$(CARGO)' scripts/run-tests --locked
+
+check: deps ## format and lints only
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+build: deps ## the program, optimised: target/release/countersign
+	$(CARGO) build --release --locked --bin countersign
+
+demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
+	target/release/countersign demo $(ARGS)
+
+deps: ## install what the build needs (apt; asks for nothing that is there)
+	@scripts/install-deps build
+
+deps-test: ## install what the tests need as well: mail servers, PostgreSQL, a browser
+	@scripts/install-deps test
