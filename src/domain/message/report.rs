@@ -11,11 +11,10 @@ use super::{
     findings::Findings,
     header::{self, Header},
     parse::{Limits, Message},
-    phrases::{Phrases, fold, phrases},
+    prose::{first_status, says_delayed, told_recipients},
     structure::Part,
     thread,
 };
-use crate::domain::address::EmailAddress;
 
 /// What happened, to the worst-off recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -63,9 +62,7 @@ pub struct Report {
 }
 
 /// A mail to more people than this is not ours.
-const RECIPIENTS_MAX: usize = 100;
-/// Text beyond this is the returned mail.
-const TEXT_CHARS: usize = 20_000;
+pub(super) const RECIPIENTS_MAX: usize = 100;
 const DIAGNOSTIC_CHARS: usize = 500;
 
 /// Reads a delivery status notification, in the form of the RFC or not.
@@ -239,176 +236,13 @@ fn address_of(field: &str) -> String {
         .to_owned()
 }
 
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     let text = text
         .split_once(';')
         .filter(|(kind, _)| kind.len() < 20)
         .map_or(text, |(_, rest)| rest);
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.chars().take(DIAGNOSTIC_CHARS).collect()
-}
-
-static DELAYED: Phrases = phrases!["delayed.txt"];
-
-fn says_delayed(message: &Message, text: &str) -> bool {
-    let head: String = text.chars().take(2_000).collect();
-    let head = fold(&head);
-    let says_failed = [
-        "permanent",
-        "failed permanently",
-        "given up",
-        "giving up",
-        "5.1.1",
-        "5.0.0",
-    ];
-    DELAYED.stand_in(&fold(&message.subject))
-        || (DELAYED.stand_in(&head) && !says_failed.iter().any(|it| head.contains(it)))
-}
-
-/// Addresses a bounce names in its own words, before the returned mail.
-fn told_recipients(message: &Message, text: &str, action: &str) -> Vec<RecipientReport> {
-    let own = before_returned_mail(text);
-    let status = own.lines().find_map(first_status);
-    let mut found: Vec<String> = message
-        .header_values("X-Failed-Recipients")
-        .flat_map(|field| field.split(','))
-        .filter_map(|it| EmailAddress::parse(it.trim()).ok())
-        .map(|it| it.to_string())
-        .collect();
-    let lines = if found.is_empty() { own } else { "" };
-    for line in lines.lines() {
-        if found.len() >= RECIPIENTS_MAX {
-            break;
-        }
-        if let Some(address) = leading_address(line).filter(|it| !found.contains(it)) {
-            found.push(address);
-        }
-    }
-    if found.is_empty() {
-        found.extend(own.lines().find_map(mentioned_address));
-    }
-    let diagnostic = own
-        .lines()
-        .find(|line| first_status(line).is_some() || has_reply_code(line))
-        .map(clipped);
-    found
-        .into_iter()
-        .map(|address| RecipientReport {
-            original: None,
-            final_recipient: Some(address),
-            action: action.to_owned(),
-            status: status.clone(),
-            diagnostic: diagnostic.clone(),
-        })
-        .collect()
-}
-
-static RETURNED: Phrases = phrases!["returned.txt"];
-
-fn before_returned_mail(text: &str) -> &str {
-    let text = text
-        .char_indices()
-        .nth(TEXT_CHARS)
-        .map_or(text, |(at, _)| text.get(..at).unwrap_or(text));
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let head: String = line
-            .trim_start_matches(['>', ' '])
-            .chars()
-            .take(60)
-            .collect();
-        if RETURNED.begin(&fold(&head)).is_some() {
-            break;
-        }
-        at += line.len();
-    }
-    text.get(..at).unwrap_or(text)
-}
-
-/// Words before a colon that label the mail's other addresses.
-const OTHER_LABELS: [&str; 14] = [
-    "to",
-    "from",
-    "cc",
-    "sender",
-    "reply-to",
-    "contact",
-    "system contact",
-    "mail from",
-    "envelope-from",
-    "subject",
-    "message-id",
-    "sent",
-    "date",
-    "received",
-];
-
-/// `<ana@x.test>: …`, `ana@x.test`, `RCPT TO:<ana@x.test>`: the first address
-/// of a line, if the line begins with it or with a short label.
-fn leading_address(line: &str) -> Option<String> {
-    let line: String = line
-        .trim()
-        .trim_start_matches(['*', '-', ' '])
-        .chars()
-        .take(300)
-        .collect();
-    let address = words(&line)
-        .map(|it| it.rsplit_once([':', '=']).map_or(it, |(_, rest)| rest))
-        .find(|it| it.contains('@'))?;
-    let (before, _) = line.split_once(address)?;
-    let label = before
-        .trim()
-        .trim_end_matches(['<', '(', '['])
-        .trim()
-        .to_ascii_lowercase();
-    let is_other = label
-        .strip_suffix(':')
-        .is_some_and(|label| OTHER_LABELS.contains(&label.trim()));
-    let is_label = before.len() < 25 || before.trim_end().ends_with(['<', ':', '(', '=', '[']);
-    recipient(address).filter(|_| is_label && !is_other)
-}
-
-/// The first address of a sentence: "the message to ana@x.test could not …".
-fn mentioned_address(line: &str) -> Option<String> {
-    words(line).find_map(recipient)
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| c.is_whitespace() || "<>()\"',;[]".contains(c))
-        .map(|it| it.trim_end_matches([':', '.']))
-}
-
-/// An address that is not the mail system's own.
-fn recipient(word: &str) -> Option<String> {
-    let address = EmailAddress::parse(word).ok()?;
-    let local = address.local().to_ascii_lowercase();
-    (!matches!(local.as_str(), "postmaster" | "mailer-daemon")).then(|| address.to_string())
-}
-
-/// The first `5.1.1` of a line (RFC 3463 §2).
-fn first_status(line: &str) -> Option<String> {
-    line.split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .map(|it| it.trim_matches('.'))
-        .find_map(|word| {
-            let mut numbers = word.split('.');
-            let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
-            let is_code = matches!(class, "2" | "4" | "5")
-                && numbers.next().is_none()
-                && [subject, detail]
-                    .iter()
-                    .all(|it| (1..=3).contains(&it.len()));
-            is_code.then(|| word.to_owned())
-        })
-}
-
-/// `550` and the like, as a word (RFC 5321 §4.2).
-fn has_reply_code(line: &str) -> bool {
-    line.split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| {
-            word.len() == 3
-                && word.starts_with(['4', '5'])
-                && word.bytes().all(|b| b.is_ascii_digit())
-        })
 }
 
 /// The id of the mail that came back: from the returned mail or its header,
