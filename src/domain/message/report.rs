@@ -11,6 +11,7 @@ use super::{
     findings::Findings,
     header::{self, Header},
     parse::{Limits, Message},
+    phrases::{Phrases, fold, phrases},
     prose::{first_status, says_delayed, told_recipients},
     structure::Part,
     thread,
@@ -128,6 +129,41 @@ pub(super) fn of_receipt(message: &Message, raw: &[u8]) -> Option<Report> {
             .or_else(|| message.in_reply_to.first().cloned()),
         original_envelope_id: None,
     })
+}
+
+/// A receipt that says so only in its subject ("Read: Access to db-7"), as
+/// some Exchange servers send it to the outside.
+pub(super) fn of_receipt_subject(message: &Message) -> Option<Report> {
+    let subject = fold(&message.subject);
+    let says = |phrases: &Phrases| {
+        let rest = phrases.begin(&subject).map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with([':', '\u{ff1a}']))
+    };
+    let kind = if says(&UNREAD) {
+        ReportKind::Deleted
+    } else if says(&READ) {
+        ReportKind::Displayed
+    } else {
+        return None;
+    };
+    Some(Report {
+        kind,
+        recipients: Vec::new(),
+        original_message_id: answered(message),
+        original_envelope_id: None,
+    })
+}
+
+static READ: Phrases = phrases!["receipt_subjects.txt"];
+static UNREAD: Phrases = phrases!["unread_subjects.txt"];
+
+/// Exchange and Gmail answer the mail that they report on.
+fn answered(message: &Message) -> Option<String> {
+    message
+        .in_reply_to
+        .first()
+        .or(message.references.last())
+        .cloned()
 }
 
 pub(super) fn is_delivery_status(part: &Part) -> bool {
@@ -285,15 +321,7 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
         }
         None
     };
-    // Exchange and Gmail answer the mail they could not deliver.
-    let answered = || {
-        message
-            .in_reply_to
-            .first()
-            .or(message.references.last())
-            .cloned()
-    };
-    of_part.or_else(of_text).or_else(answered)
+    of_part.or_else(of_text).or_else(|| answered(message))
 }
 
 fn block(bytes: &[u8]) -> Vec<Header> {
@@ -476,6 +504,18 @@ mod tests {
             ReportKind::Displayed,
             &["ana@x.test displayed -"],
             id,
+        );
+        check(
+            "From: ana@x.test\nSubject: Gelesen: Zugriff\nIn-Reply-To: <req-4@own.test>\n\nx",
+            ReportKind::Displayed,
+            &[],
+            id,
+        );
+        check(
+            "From: ana@x.test\nSubject: Not read: Access\n\nx",
+            ReportKind::Deleted,
+            &[],
+            None,
         );
         check(
             &receipt("Deleted/error"),
