@@ -507,6 +507,12 @@ mod tests {
             "bounce_body",
         );
         check(
+            "Return-Path: <MAILER-DAEMON>\r\nSubject: Access",
+            "No such user.",
+            Origin::Bounce,
+            "bounce_body",
+        );
+        check(
             "X-Failed-Recipients: a@x.test",
             "yes",
             Origin::Bounce,
