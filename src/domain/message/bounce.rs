@@ -113,10 +113,6 @@ impl Sender {
     /// By the raw From, since bounces come with senders no parser accepts.
     fn of(message: &Message) -> Self {
         let fields: Vec<String> = header::values(&message.headers, "From").map(fold).collect();
-        let path = match &message.return_path {
-            ReturnPath::Address(address) => Some(fold(address.local())),
-            _ => None,
-        };
         let local_of = |field: &str| {
             let before = field.rsplit_once('@').map_or(field, |(local, _)| local);
             let start = before
@@ -128,6 +124,11 @@ impl Sender {
                 .trim_matches(['<', '>', '"', '\\'])
                 .to_owned()
         };
+        // Some servers write `<MAILER-DAEMON>` where the null path belongs.
+        let path = message
+            .header_values("Return-Path")
+            .next()
+            .map(|path| local_of(&fold(path)));
         let is_daemon = |local: &str| DAEMONS.contains(&local);
         let names_daemon = |field: &str| {
             let name = field.split('<').next().unwrap_or_default();

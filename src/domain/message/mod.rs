@@ -26,6 +26,7 @@ mod flowed;
 mod mailbox;
 mod parameters;
 mod phrases;
+mod prose;
 mod structure;
 mod thread;
 mod transfer;

@@ -81,6 +81,13 @@ pub fn origin(message: &Message, raw: &[u8], ours: &Ours) -> Judged {
     if absence::subject_is_automatic(&message.subject) {
         return judged(Origin::AutoReply, "absence_subject");
     }
+    if let Some(report) = report::of_receipt_subject(message) {
+        return Judged {
+            origin: Origin::ReadReceipt,
+            because: "receipt_subject",
+            report: Some(report),
+        };
+    }
     if let Some(rule) = bounce::because(message, &text) {
         return Judged {
             origin: Origin::Bounce,
@@ -88,7 +95,7 @@ pub fn origin(message: &Message, raw: &[u8], ours: &Ours) -> Judged {
             report: Some(report::of_bounce(message, raw, &text)),
         };
     }
-    if let Some(rule) = declared_automatic(message) {
+    if let Some(rule) = declared_automatic(message, &text) {
         return judged(Origin::AutoReply, rule);
     }
     if let Some(rule) = list(message) {
@@ -210,7 +217,7 @@ fn feedback(message: &Message) -> Option<&'static str> {
 static COMPLAINTS: Phrases = phrases!["complaints.txt"];
 
 /// Fields by which a program says that it is one.
-fn declared_automatic(message: &Message) -> Option<&'static str> {
+fn declared_automatic(message: &Message, text: &str) -> Option<&'static str> {
     // RFC 3834 §5: any value but `no`, which is a person's.
     if message
         .header_values("Auto-Submitted")
@@ -221,7 +228,13 @@ fn declared_automatic(message: &Message) -> Option<&'static str> {
     if message.is_reaction() {
         return Some("reaction");
     }
-    if REACTIONS.stand_in(&fold(&message.subject)) {
+    // Outlook writes a first line instead: "Ana reacted to your message:".
+    let first_line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    let first_line: String = first_line.chars().take(200).collect();
+    if REACTIONS.stand_in(&fold(&message.subject)) || REACTIONS.stand_in(&fold(&first_line)) {
         return Some("reaction");
     }
     if message.is_calendar() {
@@ -462,6 +475,12 @@ mod tests {
     }
 
     #[test]
+    fn an_emoji_put_under_a_mail_is_no_answer() {
+        let body = "\u{1f44d} Ana Silva reacted to your message:\r\n\r\nFrom: Access\r\n";
+        check("", body, Origin::AutoReply, "reaction");
+    }
+
+    #[test]
     fn lists_are_no_persons() {
         check("List-Id: <team.x.test>", "yes", Origin::List, "list_header");
         check(
@@ -484,6 +503,12 @@ mod tests {
         check(
             "From: Mail System <>\r\nSubject: Access",
             "It could not be delivered.",
+            Origin::Bounce,
+            "bounce_body",
+        );
+        check(
+            "Return-Path: <MAILER-DAEMON>\r\nSubject: Access",
+            "No such user.",
             Origin::Bounce,
             "bounce_body",
         );

@@ -12,10 +12,10 @@ use super::{
     header::{self, Header},
     parse::{Limits, Message},
     phrases::{Phrases, fold, phrases},
+    prose::{first_status, says_delayed, told_recipients},
     structure::Part,
     thread,
 };
-use crate::domain::address::EmailAddress;
 
 /// What happened, to the worst-off recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -63,9 +63,7 @@ pub struct Report {
 }
 
 /// A mail to more people than this is not ours.
-const RECIPIENTS_MAX: usize = 100;
-/// Text beyond this is the returned mail.
-const TEXT_CHARS: usize = 20_000;
+pub(super) const RECIPIENTS_MAX: usize = 100;
 const DIAGNOSTIC_CHARS: usize = 500;
 
 /// Reads a delivery status notification, in the form of the RFC or not.
@@ -131,6 +129,41 @@ pub(super) fn of_receipt(message: &Message, raw: &[u8]) -> Option<Report> {
             .or_else(|| message.in_reply_to.first().cloned()),
         original_envelope_id: None,
     })
+}
+
+/// A receipt that says so only in its subject ("Read: Access to db-7"), as
+/// some Exchange servers send it to the outside.
+pub(super) fn of_receipt_subject(message: &Message) -> Option<Report> {
+    let subject = fold(&message.subject);
+    let says = |phrases: &Phrases| {
+        let rest = phrases.begin(&subject).map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with([':', '\u{ff1a}']))
+    };
+    let kind = if says(&UNREAD) {
+        ReportKind::Deleted
+    } else if says(&READ) {
+        ReportKind::Displayed
+    } else {
+        return None;
+    };
+    Some(Report {
+        kind,
+        recipients: Vec::new(),
+        original_message_id: answered(message),
+        original_envelope_id: None,
+    })
+}
+
+static READ: Phrases = phrases!["receipt_subjects.txt"];
+static UNREAD: Phrases = phrases!["unread_subjects.txt"];
+
+/// Exchange and Gmail answer the mail that they report on.
+fn answered(message: &Message) -> Option<String> {
+    message
+        .in_reply_to
+        .first()
+        .or(message.references.last())
+        .cloned()
 }
 
 pub(super) fn is_delivery_status(part: &Part) -> bool {
@@ -239,176 +272,13 @@ fn address_of(field: &str) -> String {
         .to_owned()
 }
 
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     let text = text
         .split_once(';')
         .filter(|(kind, _)| kind.len() < 20)
         .map_or(text, |(_, rest)| rest);
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.chars().take(DIAGNOSTIC_CHARS).collect()
-}
-
-static DELAYED: Phrases = phrases!["delayed.txt"];
-
-fn says_delayed(message: &Message, text: &str) -> bool {
-    let head: String = text.chars().take(2_000).collect();
-    let head = fold(&head);
-    let says_failed = [
-        "permanent",
-        "failed permanently",
-        "given up",
-        "giving up",
-        "5.1.1",
-        "5.0.0",
-    ];
-    DELAYED.stand_in(&fold(&message.subject))
-        || (DELAYED.stand_in(&head) && !says_failed.iter().any(|it| head.contains(it)))
-}
-
-/// Addresses a bounce names in its own words, before the returned mail.
-fn told_recipients(message: &Message, text: &str, action: &str) -> Vec<RecipientReport> {
-    let own = before_returned_mail(text);
-    let status = own.lines().find_map(first_status);
-    let mut found: Vec<String> = message
-        .header_values("X-Failed-Recipients")
-        .flat_map(|field| field.split(','))
-        .filter_map(|it| EmailAddress::parse(it.trim()).ok())
-        .map(|it| it.to_string())
-        .collect();
-    let lines = if found.is_empty() { own } else { "" };
-    for line in lines.lines() {
-        if found.len() >= RECIPIENTS_MAX {
-            break;
-        }
-        if let Some(address) = leading_address(line).filter(|it| !found.contains(it)) {
-            found.push(address);
-        }
-    }
-    if found.is_empty() {
-        found.extend(own.lines().find_map(mentioned_address));
-    }
-    let diagnostic = own
-        .lines()
-        .find(|line| first_status(line).is_some() || has_reply_code(line))
-        .map(clipped);
-    found
-        .into_iter()
-        .map(|address| RecipientReport {
-            original: None,
-            final_recipient: Some(address),
-            action: action.to_owned(),
-            status: status.clone(),
-            diagnostic: diagnostic.clone(),
-        })
-        .collect()
-}
-
-static RETURNED: Phrases = phrases!["returned.txt"];
-
-fn before_returned_mail(text: &str) -> &str {
-    let text = text
-        .char_indices()
-        .nth(TEXT_CHARS)
-        .map_or(text, |(at, _)| text.get(..at).unwrap_or(text));
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let head: String = line
-            .trim_start_matches(['>', ' '])
-            .chars()
-            .take(60)
-            .collect();
-        if RETURNED.begin(&fold(&head)).is_some() {
-            break;
-        }
-        at += line.len();
-    }
-    text.get(..at).unwrap_or(text)
-}
-
-/// Words before a colon that label the mail's other addresses.
-const OTHER_LABELS: [&str; 14] = [
-    "to",
-    "from",
-    "cc",
-    "sender",
-    "reply-to",
-    "contact",
-    "system contact",
-    "mail from",
-    "envelope-from",
-    "subject",
-    "message-id",
-    "sent",
-    "date",
-    "received",
-];
-
-/// `<ana@x.test>: …`, `ana@x.test`, `RCPT TO:<ana@x.test>`: the first address
-/// of a line, if the line begins with it or with a short label.
-fn leading_address(line: &str) -> Option<String> {
-    let line: String = line
-        .trim()
-        .trim_start_matches(['*', '-', ' '])
-        .chars()
-        .take(300)
-        .collect();
-    let address = words(&line)
-        .map(|it| it.rsplit_once([':', '=']).map_or(it, |(_, rest)| rest))
-        .find(|it| it.contains('@'))?;
-    let (before, _) = line.split_once(address)?;
-    let label = before
-        .trim()
-        .trim_end_matches(['<', '(', '['])
-        .trim()
-        .to_ascii_lowercase();
-    let is_other = label
-        .strip_suffix(':')
-        .is_some_and(|label| OTHER_LABELS.contains(&label.trim()));
-    let is_label = before.len() < 25 || before.trim_end().ends_with(['<', ':', '(', '=', '[']);
-    recipient(address).filter(|_| is_label && !is_other)
-}
-
-/// The first address of a sentence: "the message to ana@x.test could not …".
-fn mentioned_address(line: &str) -> Option<String> {
-    words(line).find_map(recipient)
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| c.is_whitespace() || "<>()\"',;[]".contains(c))
-        .map(|it| it.trim_end_matches([':', '.']))
-}
-
-/// An address that is not the mail system's own.
-fn recipient(word: &str) -> Option<String> {
-    let address = EmailAddress::parse(word).ok()?;
-    let local = address.local().to_ascii_lowercase();
-    (!matches!(local.as_str(), "postmaster" | "mailer-daemon")).then(|| address.to_string())
-}
-
-/// The first `5.1.1` of a line (RFC 3463 §2).
-fn first_status(line: &str) -> Option<String> {
-    line.split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .map(|it| it.trim_matches('.'))
-        .find_map(|word| {
-            let mut numbers = word.split('.');
-            let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
-            let is_code = matches!(class, "2" | "4" | "5")
-                && numbers.next().is_none()
-                && [subject, detail]
-                    .iter()
-                    .all(|it| (1..=3).contains(&it.len()));
-            is_code.then(|| word.to_owned())
-        })
-}
-
-/// `550` and the like, as a word (RFC 5321 §4.2).
-fn has_reply_code(line: &str) -> bool {
-    line.split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| {
-            word.len() == 3
-                && word.starts_with(['4', '5'])
-                && word.bytes().all(|b| b.is_ascii_digit())
-        })
 }
 
 /// The id of the mail that came back: from the returned mail or its header,
@@ -451,15 +321,7 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
         }
         None
     };
-    // Exchange and Gmail answer the mail they could not deliver.
-    let answered = || {
-        message
-            .in_reply_to
-            .first()
-            .or(message.references.last())
-            .cloned()
-    };
-    of_part.or_else(of_text).or_else(answered)
+    of_part.or_else(of_text).or_else(|| answered(message))
 }
 
 fn block(bytes: &[u8]) -> Vec<Header> {
@@ -642,6 +504,18 @@ mod tests {
             ReportKind::Displayed,
             &["ana@x.test displayed -"],
             id,
+        );
+        check(
+            "From: ana@x.test\nSubject: Gelesen: Zugriff\nIn-Reply-To: <req-4@own.test>\n\nx",
+            ReportKind::Displayed,
+            &[],
+            id,
+        );
+        check(
+            "From: ana@x.test\nSubject: Not read: Access\n\nx",
+            ReportKind::Deleted,
+            &[],
+            None,
         );
         check(
             &receipt("Deleted/error"),
