@@ -95,7 +95,10 @@ impl Schedule {
     /// first time, so an expression that names many times of an hour is silent
     /// while that hour is repeated (`every` is not).
     pub fn next_after(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let fallback = now + TimeDelta::seconds(INTERVAL_MAX.as_secs() as i64);
+        let fallback = TimeDelta::from_std(INTERVAL_MAX)
+            .ok()
+            .and_then(|longest| now.checked_add_signed(longest))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC);
         match &self.rule {
             Rule::Every(interval) => TimeDelta::from_std(*interval)
                 .ok()

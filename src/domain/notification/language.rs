@@ -332,6 +332,11 @@ mod tests {
         ] {
             assert_eq!(language.words().moment(at, zone), expected);
         }
+        for end_of_time in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            for zone in [Tz::Pacific__Kiritimati, Tz::Pacific__Pago_Pago] {
+                assert!(!Language::En.words().moment(end_of_time, zone).is_empty());
+            }
+        }
     }
 
     #[test]

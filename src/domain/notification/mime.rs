@@ -46,7 +46,8 @@ pub fn assemble(envelope: &Envelope<'_>, letter: &Letter, text: &str, html: &str
 }
 
 fn headers(mail: &mut String, envelope: &Envelope<'_>, letter: &Letter) {
-    field(mail, "Date", &envelope.date.to_rfc2822());
+    // By hand: chrono's own RFC 2822 form panics past the year 9999.
+    field(mail, "Date", &envelope.date.format("%a, %d %b %Y %H:%M:%S +0000").to_string());
     field(mail, "From", &mailbox(envelope.from_name, envelope.from));
     field(mail, "To", &envelope.to.to_string());
     if let Some(address) = &envelope.reply_to {

@@ -235,6 +235,7 @@ fn a_hundred_kilobytes_make_a_small_mail() {
     desk.request.resource = long.clone();
     desk.request.justification = Some(long.clone());
     desk.request.requester.name = Some(long.clone());
+    desk.request.access_ends_at = Some(DateTime::<Utc>::MAX_UTC);
     let votes = desk.votes();
     for notification in desk.notifications(&votes) {
         let composed = compose(&desk.envelope(), &notification, Language::En, Tz::UTC);

@@ -17,7 +17,7 @@ const JITTER_SHARE: f64 = 0.1;
 /// When to try again after `attempts` tries, the last of them just now.
 /// `jitter` is in `0.0..1.0`; a wait grows by up to a tenth and never shrinks.
 pub fn next_attempt(now: DateTime<Utc>, attempts: i64, jitter: f64) -> DateTime<Utc> {
-    now + wait_after(attempts, jitter)
+    now.checked_add_signed(wait_after(attempts, jitter)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// When trying ends: at the mail's own moment, or five days after it was
