@@ -81,15 +81,13 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
         end = at;
         break;
     }
-    let start = cuts
-        .iter()
-        .filter(|cut| cut.to < run.len())
-        .map(|cut| cut.to)
-        .max()
-        .unwrap_or(0);
-    if let Some((at, rule)) = guessed_start(run.get(..end).unwrap_or_default(), start) {
+    // One signature is enough: a name above the dashes is left with the words.
+    let start = cuts.iter().map(|cut| cut.to).max().unwrap_or(0);
+    if end == run.len()
+        && let Some((from, rule)) = guessed_start(run, start)
+    {
         cuts.push(RunCut {
-            from: at,
+            from,
             to: end,
             rule,
             doubt: None,

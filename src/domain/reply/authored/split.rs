@@ -148,7 +148,9 @@ impl Page<'_> {
     fn authored(self, hidden: Vec<Hidden>) -> Authored {
         let own = |fate: &Option<&str>| fate.is_none();
         let signed = |fate: &Option<&str>| {
-            fate.is_none_or(|rule| rule.starts_with("signature") || rule == "footer_device")
+            fate.is_none_or(|rule| {
+                rule == "footer_device" || rule.starts_with("signature") && rule != SIGNATURE_APART
+            })
         };
         let reversed = self
             .lines
