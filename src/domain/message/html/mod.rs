@@ -9,6 +9,7 @@
 //! guessed. What of the visible text is a quote is *not* decided here.
 
 mod colour;
+mod grow;
 mod render;
 mod sheet;
 mod style;

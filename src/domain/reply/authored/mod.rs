@@ -15,6 +15,7 @@
 mod boilerplate;
 mod decision_stem;
 mod ours;
+mod quotes;
 mod signature;
 mod split;
 
@@ -22,6 +23,9 @@ use crate::domain::message::html::{self, Hidden, Tree};
 use crate::domain::reply::quoting::{Line, attribution, markup};
 
 pub use ours::OurText;
+
+/// Characters that make the eye read another order than the machine.
+const OVERRIDES: [char; 2] = ['\u{202d}', '\u{202e}'];
 
 /// Lines past this are not read: no person types so many.
 const LINES_MAX: usize = 40_000;
@@ -69,12 +73,14 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
         }
         let end = start + raw.len();
         let text = html::without_shapeless(raw.trim_end(), &mut hidden);
+        let reversed = raw.contains(OVERRIDES);
         push_line(
             &mut lines,
             Line {
                 text,
                 start,
                 end,
+                reversed,
                 ..Line::default()
             },
         );
@@ -90,6 +96,11 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
     let tree = Tree::read(source);
     let rendered = html::render(&tree);
     let marks = markup::marks(&tree, &rendered.lines);
+    // The layout does not say which line held the character.
+    let reversed = rendered
+        .hidden
+        .iter()
+        .any(|hidden| matches!(hidden.text.as_str(), "U+202D" | "U+202E"));
     let mut lines = Vec::new();
     let mut start = 0;
     for line in rendered.lines.iter().take(LINES_MAX) {
@@ -103,6 +114,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
                 end,
                 marked: mark.rule,
                 bare_quote: mark.bare_quote,
+                reversed,
                 angled: false,
             },
         );

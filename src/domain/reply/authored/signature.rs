@@ -17,6 +17,10 @@ use crate::domain::reply::quoting::table::{fold, words};
 /// How many lines a signature that is only guessed can have.
 const GUESS_LINES_MAX: usize = 12;
 const NAME_CHARS_MAX: usize = 40;
+/// Parts of a name that are written small.
+const PARTICLES: &[&str] = &[
+    "van", "von", "de", "der", "den", "da", "di", "la", "le", "bin", "al", "zu", "dos", "del",
+];
 
 /// Lines of a run that go, with the rule, and a doubt if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -81,15 +85,13 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
         end = at;
         break;
     }
-    let start = cuts
-        .iter()
-        .filter(|cut| cut.to < run.len())
-        .map(|cut| cut.to)
-        .max()
-        .unwrap_or(0);
-    if let Some((at, rule)) = guessed_start(run.get(..end).unwrap_or_default(), start) {
+    // One signature is enough: a name above the dashes is left with the words.
+    let start = cuts.iter().map(|cut| cut.to).max().unwrap_or(0);
+    if end == run.len()
+        && let Some((from, rule)) = guessed_start(run, start)
+    {
         cuts.push(RunCut {
-            from: at,
+            from,
             to: end,
             rule,
             doubt: None,
@@ -153,8 +155,11 @@ fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
         }
         contact |= CONTACT.is_match(line);
         let above = run.get(at.wrapping_sub(1));
-        let gap =
-            above.is_some_and(|line| line.is_blank() || contact && ends_a_sentence(&line.text));
+        // With a telephone number below it, a name needs no gap above it.
+        let gap = above.is_some_and(|line| {
+            let prose = line.text.split_whitespace().count() >= 5;
+            line.is_blank() || contact && (prose || ends_a_sentence(&line.text))
+        });
         let alone = Some(at) == last;
         if gap && best.is_none_or(|(_, rule)| rule == "signature_name") && is_name_line(line) {
             let block = contact || titles && !alone;
@@ -178,7 +183,7 @@ fn is_name_line(line: &str) -> bool {
     let name = name
         .split_once([',', '|', '('])
         .map_or(name, |(name, _)| name);
-    is_name(name) && (name.len() == line.len() || is_like_signature(line))
+    !is_closing(name) && is_name(name) && (name.len() == line.len() || is_like_signature(line))
 }
 
 /// "Head of Sales", "ACME Ltd.", "12 High Street": capitals, no sentence.
@@ -232,15 +237,16 @@ fn is_name(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     words.len() <= 4
         && words.iter().all(|word| {
-            let particle = matches!(
-                *word,
-                "van" | "von" | "de" | "der" | "den" | "da" | "di" | "la" | "le" | "bin" | "al"
-            );
-            particle || word.chars().next().is_some_and(char::is_uppercase)
+            let capital = word.chars().next().is_some_and(char::is_uppercase);
+            // "J." and "Ph.D." but no "notes.txt".
+            let dot = word
+                .find('.')
+                .is_none_or(|at| at + 1 == word.len() || at <= 2);
+            let letters = word
+                .chars()
+                .all(|c| c.is_alphabetic() || ".'-’\"".contains(c));
+            dot && letters && (capital || PARTICLES.contains(word))
         })
-        && line
-            .chars()
-            .all(|c| c.is_alphabetic() || " .'-’\"".contains(c))
 }
 
 fn ends_a_sentence(text: &str) -> bool {

@@ -3,11 +3,10 @@
 use super::ours::OurText;
 use super::{Authored, Cut, boilerplate, decision_stem, signature};
 use crate::domain::message::html::Hidden;
-use crate::domain::reply::quoting::{self, Line, Trace, header_block};
+use crate::domain::reply::quoting::Line;
 
-/// A quoted line this long may have lost its tail to the next lines.
-const WRAPPED_CHARS_MIN: usize = 55;
-const WRAPPED_LINES_MAX: usize = 10;
+/// A signature that does not stand next to the words.
+const SIGNATURE_APART: &str = "signature_apart";
 /// Warnings about the sender stand above the words.
 const BANNER_LINES_MAX: usize = 10;
 
@@ -35,30 +34,30 @@ fn fate_by_marks(line: &Line) -> Option<&'static str> {
     line.marked.or(line.angled.then_some("quote_angle"))
 }
 
-struct Page<'a> {
-    lines: &'a [Line],
+pub(super) struct Page<'a> {
+    pub lines: &'a [Line],
     /// The rule by which a line is cut; `None` while it is the person's.
     fates: Vec<Option<&'static str>>,
     doubt: Option<&'static str>,
 }
 
 impl Page<'_> {
-    fn is_own(&self, at: usize) -> bool {
+    pub(super) fn is_own(&self, at: usize) -> bool {
         self.fates.get(at).is_some_and(Option::is_none)
             && self.lines.get(at).is_some_and(|line| !line.is_blank())
     }
 
-    fn cut(&mut self, from: usize, to: usize, rule: &'static str) {
+    pub(super) fn cut(&mut self, from: usize, to: usize, rule: &'static str) {
         for fate in self.fates.iter_mut().take(to).skip(from) {
             fate.get_or_insert(rule);
         }
     }
 
-    fn doubt(&mut self, rule: &'static str) {
+    pub(super) fn doubt(&mut self, rule: &'static str) {
         self.doubt.get_or_insert(rule);
     }
 
-    fn words_in(&self, from: usize, to: usize) -> bool {
+    pub(super) fn words_in(&self, from: usize, to: usize) -> bool {
         let cut = self
             .lines
             .get(from..to.min(self.lines.len()))
@@ -80,131 +79,6 @@ impl Page<'_> {
                 self.cut(at, at + 1, "banner_external_sender");
             }
         }
-    }
-
-    fn cut_quotes(&mut self) {
-        let mut at = 0;
-        while at < self.lines.len() {
-            let arrows = self.lines.get(at).is_some_and(|line| line.angled);
-            if !self.is_own(at) && !arrows {
-                at += 1;
-                continue;
-            }
-            at = match quoting::trace(self.lines, at) {
-                Some(trace) => self.cut_quote(at, trace),
-                None => at + 1,
-            };
-        }
-    }
-
-    /// Cuts what a trace announces; says where to read on.
-    fn cut_quote(&mut self, at: usize, trace: Trace) -> usize {
-        let below = at + trace.lines;
-        let next = (below..self.lines.len())
-            .find(|next| self.lines.get(*next).is_some_and(|line| !line.is_blank()));
-        let here = self.lines.get(at).and_then(|line| line.bare_quote);
-        let next_line = next.and_then(|next| self.lines.get(next));
-        let next_is_quoted = next_line.is_some_and(|line| !line.is_open());
-        let next_bare = next_line
-            .and_then(|line| line.bare_quote)
-            .filter(|b| Some(*b) != here);
-        let next_is_trace = next
-            .and_then(|next| quoting::trace(self.lines, next))
-            .is_some_and(|trace| !trace.weak);
-        let announces = next_is_quoted || next_bare.is_some() || next_is_trace;
-        if trace.weak && !announces {
-            return at + 1;
-        }
-        let start = at - header_block::rulers_above(self.lines, at);
-        let alone = !(0..start).any(|above| self.is_own(above));
-        self.cut(start, below, trace.rule);
-        if trace.holds_text {
-            if alone || self.words_in(at, below) {
-                self.doubt("attribution_with_text");
-            }
-        } else if next.is_none() || next_is_trace {
-            return below;
-        } else if next_is_quoted {
-            let marks_all = trace.rule == "quote_attribution"
-                || next_line.is_some_and(|line| line.marked.is_some());
-            let rest: Vec<usize> = (below..self.lines.len())
-                .filter(|at| self.is_own(*at))
-                .collect();
-            if marks_all || rest.is_empty() {
-                return below;
-            }
-            // Outlook does not mark lines, so these marks are of an older mail
-            // and what stands below them is that mail's answer. Mostly.
-            if rest.iter().any(|at| self.words_in(*at, at + 1)) {
-                self.doubt("quote_partly_marked");
-            }
-            if alone {
-                return below;
-            }
-            self.cut(below, self.lines.len(), "quote_unmarked");
-            return self.lines.len();
-        } else if let Some(bare) = next_bare.or(here) {
-            // The block quote that the trace announces, or that holds it.
-            let from = next_bare.map_or(at, |_| below);
-            let end = (from..self.lines.len())
-                .find(|end| {
-                    self.lines
-                        .get(*end)
-                        .is_some_and(|l| !l.is_blank() && l.bare_quote != Some(bare))
-                })
-                .unwrap_or(self.lines.len());
-            self.cut(below, end, "quote_block");
-            return end;
-        }
-        if alone {
-            // Perhaps the answer stands below, where nothing shows its beginning.
-            self.doubt("quote_without_marks");
-        }
-        self.cut(below, self.lines.len(), "quote_unmarked");
-        self.lines.len()
-    }
-
-    /// `> a long line that was wrapped` / `anew` / `> by a program on the way`.
-    /// An answer between the lines has a gap around it, or begins like a sentence.
-    fn cut_wrapped_tails(&mut self) {
-        let mut at = 1;
-        while at < self.lines.len() {
-            let above = self.lines.get(at - 1);
-            if !self.is_own(at) || !above.is_some_and(|line| line.angled) {
-                at += 1;
-                continue;
-            }
-            let end = (at..self.lines.len()).find(|end| !self.is_own(*end));
-            let end = end.unwrap_or(self.lines.len());
-            let closed = self.lines.get(end).is_some_and(|line| line.angled);
-            let above = above.map_or("", |line| line.text.trim_end());
-            if closed && end - at <= WRAPPED_LINES_MAX && self.is_tail(above, at) {
-                if self.words_in(at, end) {
-                    self.doubt("quote_wrapped");
-                }
-                self.cut(at, end, "quote_wrapped");
-            }
-            at = end;
-        }
-    }
-
-    /// Whether the line at `at` goes on where the quoted line above it stopped.
-    fn is_tail(&self, above: &str, at: usize) -> bool {
-        let text = self.lines.get(at).map_or("", |line| line.text.trim());
-        let Some(first) = text.chars().next() else {
-            return false;
-        };
-        let in_a_link = above
-            .split(' ')
-            .next_back()
-            .is_some_and(|word| word.contains("://"))
-            || text.starts_with(['(', '<', '_', '&']) && text.contains(['/', '='])
-            || text == "<";
-        let full = above.chars().count() >= WRAPPED_CHARS_MIN;
-        let ended =
-            above.ends_with(['?', ':']) || above.ends_with(['.', '!']) && !first.is_lowercase();
-        let goes_on = first.is_lowercase() && above.chars().count() >= WRAPPED_CHARS_MIN / 2;
-        in_a_link || (full || goes_on) && !ended
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
@@ -232,8 +106,17 @@ impl Page<'_> {
                 .find(|end| self.fates.get(*end).copied().flatten().is_some())
                 .unwrap_or(self.lines.len());
             let cuts = signature::cuts(self.lines.get(at..end).unwrap_or_default());
+            // What signs a quote, or a mail as a whole, does not sign the words.
+            let whole = cuts.iter().any(|cut| cut.from == 0 && cut.to == end - at);
+            let below_quote =
+                whole && (0..at).any(|above| self.lines.get(above).is_some_and(|l| !l.is_blank()));
             for cut in cuts {
-                self.cut(at + cut.from, at + cut.to, cut.rule);
+                let rule = if below_quote {
+                    SIGNATURE_APART
+                } else {
+                    cut.rule
+                };
+                self.cut(at + cut.from, at + cut.to, rule);
                 if let Some(doubt) = cut.doubt {
                     self.doubt(doubt);
                 }
@@ -262,32 +145,18 @@ impl Page<'_> {
         }
     }
 
-    /// A block quote that nothing announces may be typed, or may be a quote.
-    fn doubt_words_in_an_open_block_quote(&mut self) {
-        let held = (0..self.lines.len()).any(|at| {
-            self.is_own(at)
-                && self.lines.get(at).is_some_and(|line| {
-                    line.bare_quote.is_some() && decision_stem::occurs_in(&line.text)
-                })
-        });
-        if held {
-            self.doubt("block_quote_unannounced");
-        }
-    }
-
     fn authored(self, hidden: Vec<Hidden>) -> Authored {
         let own = |fate: &Option<&str>| fate.is_none();
-        let signed = |fate: &Option<&str>| fate.is_none_or(|rule| rule.starts_with("signature"));
+        let signed = |fate: &Option<&str>| {
+            fate.is_none_or(|rule| {
+                rule == "footer_device" || rule.starts_with("signature") && rule != SIGNATURE_APART
+            })
+        };
         let reversed = self
             .lines
             .iter()
             .zip(&self.fates)
-            .filter(|(_, fate)| fate.is_none())
-            .any(|(line, _)| {
-                line.text
-                    .chars()
-                    .any(|c| matches!(c, '\u{202d}' | '\u{202e}'))
-            });
+            .any(|(line, fate)| fate.is_none() && line.reversed);
         Authored {
             text: self.joined(own),
             with_signature: self.joined(signed),

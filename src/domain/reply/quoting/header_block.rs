@@ -14,13 +14,13 @@ use super::table::{alternation, fold, words};
 use super::{Line, Trace};
 
 /// How far below its first line a block can reach.
-const REACH: usize = 16;
+pub(super) const REACH: usize = 16;
 const LABEL_CHARS_MAX: usize = 40;
 
 /// A line of the block by what it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Label {
+pub(super) enum Label {
     From = 1,
     Date = 2,
     To = 4,
@@ -57,27 +57,17 @@ static IN_ONE_LINE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r"(?:^|[\s*>\d])({labels})\s?\**[:：]"))
         .expect("tables are fixed and tested")
 });
-static NOTES_DATE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)^\s*(.{0,120}?)\s*(?:\bon\s+)?(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}[/.-]\d{1,2}[/.-]\d{1,2}|\d{1,2}[. ]\p{L}{3,9}[. ]\d{2,4})[\s,]+(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?\s*(?:[ap]\.?m\.?)?(?:\s+[A-Z]{2,4})?\s*$",
-    )
-    .expect("the pattern is fixed and tested")
-});
-
 /// The block that begins on this line.
 pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     let line = lines.get(at)?;
     if !line.is_open() || line.is_blank() {
         return None;
     }
-    if let Some(trace) = outlook(lines, at) {
-        return Some(trace);
-    }
-    notes(lines, at)
+    outlook(lines, at)
 }
 
 /// The label a line begins with, and its value.
-fn label(text: &str) -> Option<(u8, &str)> {
+pub(super) fn label(text: &str) -> Option<(u8, &str)> {
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || "*_|>•".contains(c));
     let at = text.find([':', '：'])?;
     let (label, value) = text.split_at_checked(at)?;
@@ -131,15 +121,15 @@ fn outlook(lines: &[Line], at: usize) -> Option<Trace> {
 /// What the labels found so far amount to. A word with two meanings counts for
 /// the one that is still missing.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     kinds: u8,
-    lines: u32,
+    pub lines: u32,
     address: bool,
     date: bool,
 }
 
 impl Seen {
-    fn add(&mut self, kinds: u8, value: &str) {
+    pub fn add(&mut self, kinds: u8, value: &str) {
         let new = kinds & !self.kinds;
         // The lowest bit that is new.
         self.kinds |= if new == 0 {
@@ -152,7 +142,7 @@ impl Seen {
         self.date |= kinds & Label::Date as u8 != 0 && value.chars().any(char::is_numeric);
     }
 
-    fn has(&self, label: Label) -> bool {
+    pub fn has(&self, label: Label) -> bool {
         self.kinds & label as u8 != 0
     }
 
@@ -188,98 +178,6 @@ fn in_one_line(text: &str) -> Option<Trace> {
         holds_text: true,
         ..Trace::new("quote_header_block", 1)
     })
-}
-
-/// Notes: a name, a date on its own line, then To, cc, Subject.
-fn notes(lines: &[Line], at: usize) -> Option<Trace> {
-    let mut date = None;
-    let mut named = false;
-    for (index, line) in lines.iter().enumerate().skip(at).take(6) {
-        if !line.is_open() {
-            return None;
-        }
-        if line.is_blank() {
-            // Only the company's name may stand apart above the block.
-            continue;
-        }
-        if let Some(last) = notes_date(lines, index, &mut named) {
-            date = Some(last);
-            break;
-        }
-        let gap = lines.get(index + 1).is_some_and(Line::is_blank);
-        let helper = label(&line.text).is_some() || line.text.contains("respond to");
-        if !helper && (named || gap || !is_notes_name(&line.text)) {
-            return None;
-        }
-        named = true;
-    }
-    let date = date?;
-    if !named {
-        return None;
-    }
-    let mut seen = Seen::default();
-    let mut last = date;
-    let (mut strays, mut blanks) = (0, 0);
-    for (index, line) in lines.iter().enumerate().skip(date + 1).take(REACH) {
-        if line.is_blank() {
-            blanks += 1;
-            if blanks > 3 && seen.lines == 0 {
-                break;
-            }
-            continue;
-        }
-        match label(&line.text) {
-            Some((kinds, value)) => {
-                seen.add(kinds, value);
-                last = index;
-                strays = 0;
-            }
-            None if seen.lines == 0 && !line.text.contains("respond to") => break,
-            None if strays < 8 => strays += 1,
-            None => break,
-        }
-    }
-    let heads = seen.has(Label::To) && (seen.has(Label::Copy) || seen.has(Label::Subject));
-    heads.then(|| Trace::new("quote_notes_header", last - at + 1))
-}
-
-/// The last line of the date that begins on this line; the name may stand before it.
-fn notes_date(lines: &[Line], at: usize, named: &mut bool) -> Option<usize> {
-    let first = lines.get(at)?.text.trim();
-    let joined = lines
-        .get(at + 1)
-        .map(|next| format!("{first} {}", next.text.trim()));
-    let (found, last) = match NOTES_DATE.captures(first) {
-        Some(found) => (found, at),
-        None => (NOTES_DATE.captures(joined.as_deref()?)?, at + 1),
-    };
-    let before = found.get(1).map_or("", |name| name.as_str().trim());
-    let name = before
-        .trim_end_matches(" on")
-        .trim_end_matches(" at")
-        .trim();
-    let is_person = is_notes_name(name) || name.contains('<') || label(name).is_some();
-    if !name.is_empty() && !is_person {
-        return None;
-    }
-    *named |= !name.is_empty();
-    Some(last)
-}
-
-/// A name as Notes writes it: "Ann Lee", "Ann Lee/OPS/ACME@ACME", `"Ann" <a@b>`.
-fn is_notes_name(text: &str) -> bool {
-    let text = text.trim();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let marked = text.contains(['@', '<', '/', '"']);
-    let capital = |word: &&str| {
-        word.chars()
-            .next()
-            .is_some_and(|c| c.is_uppercase() || !c.is_alphabetic())
-    };
-    text.chars().count() <= 120
-        && !text.ends_with(['.', '!', '?', ',', ':', ';'])
-        && (marked && words.len() <= 10
-            || (2..=5).contains(&words.len()) && words.iter().all(capital))
 }
 
 /// How many lines above a block are drawn lines that belong to it.

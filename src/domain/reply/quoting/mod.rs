@@ -9,6 +9,7 @@
 pub(crate) mod attribution;
 pub(crate) mod header_block;
 pub(crate) mod markup;
+pub(crate) mod notes_header;
 pub(crate) mod separator;
 pub(crate) mod table;
 
@@ -20,6 +21,8 @@ pub(crate) struct Line {
     /// Where the line stood in the view.
     pub start: usize,
     pub end: usize,
+    /// It held a character that turns the order of the letters.
+    pub reversed: bool,
     /// It carries quote marks (`>`).
     pub angled: bool,
     /// The mark-up says what it is: a rule code.
@@ -66,5 +69,6 @@ impl Trace {
 pub(crate) fn trace(lines: &[Line], at: usize) -> Option<Trace> {
     separator::find(lines, at)
         .or_else(|| header_block::find(lines, at))
+        .or_else(|| notes_header::find(lines, at))
         .or_else(|| attribution::find(lines, at))
 }
