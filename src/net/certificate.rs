@@ -30,10 +30,7 @@ impl PeerCertificate {
 
 impl fmt::Display for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self
-            .common_name
-            .as_deref()
-            .unwrap_or("a server without a common name");
+        let name = self.common_name.as_deref().unwrap_or("a server without a common name");
         write!(f, "certificate of {name}")?;
         if let Some(at) = self.expires_at {
             write!(f, ", expires {}", at.format("%Y-%m-%d"))?;
@@ -66,10 +63,7 @@ fn facts(der: &[u8]) -> Option<(Option<DateTime<Utc>>, Option<String>)> {
     let (validity, rest) = expect(rest, SEQUENCE)?;
     let (subject, _) = expect(rest, SEQUENCE)?;
     let (_, _, not_after) = element(validity)?;
-    Some((
-        element(not_after).and_then(|(tag, text, _)| time(tag, text)),
-        common_name(subject),
-    ))
+    Some((element(not_after).and_then(|(tag, text, _)| time(tag, text)), common_name(subject)))
 }
 
 fn common_name(mut subject: &[u8]) -> Option<String> {
@@ -95,15 +89,11 @@ fn time(tag: u8, text: &[u8]) -> Option<DateTime<Utc>> {
         UTC_TIME => format!("19{text}"),
         _ => return None,
     };
-    NaiveDateTime::parse_from_str(&written, "%Y%m%d%H%M%SZ")
-        .ok()
-        .map(|at| at.and_utc())
+    NaiveDateTime::parse_from_str(&written, "%Y%m%d%H%M%SZ").ok().map(|at| at.and_utc())
 }
 
 fn expect(bytes: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
-    element(bytes)
-        .filter(|(tag, ..)| *tag == wanted)
-        .map(|(_, inside, after)| (inside, after))
+    element(bytes).filter(|(tag, ..)| *tag == wanted).map(|(_, inside, after)| (inside, after))
 }
 
 /// Tag, contents, and what follows. Definite lengths only, as DER has them.
@@ -114,12 +104,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         0..=0x7f => (usize::from(first), rest),
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (
-                digits
-                    .iter()
-                    .fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit)),
-                rest,
-            )
+            (digits.iter().fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit)), rest)
         }
         _ => return None,
     };
@@ -135,24 +120,13 @@ mod tests {
     fn a_certificate_tells_its_name_and_its_end() {
         let mut params = rcgen::CertificateParams::new(vec!["mail.x.test".into()]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::OrganizationName, "Corp");
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "mail.x.test");
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "Corp");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "mail.x.test");
         params.not_after = rcgen::date_time_ymd(2051, 3, 4);
-        let der = params
-            .self_signed(&rcgen::KeyPair::generate().unwrap())
-            .unwrap()
-            .der()
-            .to_vec();
+        let der = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
         let certificate = PeerCertificate::of_der(&der);
         assert_eq!(certificate.common_name.as_deref(), Some("mail.x.test"));
-        assert_eq!(
-            certificate.expires_at.unwrap().to_rfc3339(),
-            "2051-03-04T00:00:00+00:00"
-        );
+        assert_eq!(certificate.expires_at.unwrap().to_rfc3339(), "2051-03-04T00:00:00+00:00");
         assert_eq!(certificate.sha256.len(), 64);
         let said = certificate.to_string();
         assert!(said.starts_with("certificate of mail.x.test, expires 2051-03-04, SHA-256 "));
@@ -160,12 +134,7 @@ mod tests {
 
     #[test]
     fn a_two_digit_year_is_of_the_right_century() {
-        let year = |text: &str| {
-            time(UTC_TIME, text.as_bytes())
-                .unwrap()
-                .format("%Y")
-                .to_string()
-        };
+        let year = |text: &str| time(UTC_TIME, text.as_bytes()).unwrap().format("%Y").to_string();
         assert_eq!(year("490101000000Z"), "2049");
         assert_eq!(year("500101000000Z"), "1950");
         assert_eq!(time(UTC_TIME, b"4"), None);
@@ -181,10 +150,7 @@ mod tests {
             b"\x30\x04\x30\x02\x02\x00",
         ] {
             let certificate = PeerCertificate::of_der(der);
-            assert_eq!(
-                (certificate.common_name, certificate.expires_at),
-                (None, None)
-            );
+            assert_eq!((certificate.common_name, certificate.expires_at), (None, None));
         }
     }
 }

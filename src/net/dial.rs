@@ -74,10 +74,7 @@ pub enum Secret {
 impl Login {
     pub fn password(username: &str, password: &str) -> Self {
         let secret = Secret::Password(Zeroizing::new(password.to_owned()));
-        Self {
-            username: username.to_owned(),
-            secret,
-        }
+        Self { username: username.to_owned(), secret }
     }
 
     /// A server's words without our secret: some repeat the line they refuse.
@@ -129,10 +126,7 @@ pub async fn dial(
     timeouts: &Timeouts,
     log: &mut StepLog,
 ) -> Result<Link, NetError> {
-    let peer = Peer {
-        host: ascii_host(&server.host),
-        port: server.port,
-    };
+    let peer = Peer { host: ascii_host(&server.host), port: server.port };
     let addresses = resolve(&peer, timeouts, log).await?;
     let (stream, address) = connect(&peer, &addresses, timeouts, log).await?;
     let allowance = Allowance::new(timeouts.idle_bytes);
@@ -159,13 +153,7 @@ impl Link {
         log: &mut StepLog,
     ) -> Result<Self, NetError> {
         let began = Instant::now();
-        let Self {
-            wire,
-            allowance,
-            peer,
-            loopback,
-            ..
-        } = self;
+        let Self { wire, allowance, peer, loopback, .. } = self;
         let starting = tls::start(wire.into_inner(), &peer.host, server);
         let (stream, certificate) = timeout(timeouts.tls, starting)
             .await
@@ -173,13 +161,7 @@ impl Link {
             .map_err(|no_tls| peer.error(StepName::Tls, no_tls.kind, &no_tls.words))?;
         log.add(StepName::Tls, began, &format!("TLS, {certificate}"));
         let wire = Wire::new(stream, Arc::clone(&allowance));
-        Ok(Self {
-            wire,
-            allowance,
-            peer,
-            encrypted: true,
-            loopback,
-        })
+        Ok(Self { wire, allowance, peer, encrypted: true, loopback })
     }
 
     /// Whether a password may be sent over this stream.
@@ -194,10 +176,7 @@ impl Link {
         Self {
             wire: Wire::new(stream, Arc::clone(&allowance)),
             allowance,
-            peer: Peer {
-                host: "mail.x.test".into(),
-                port: 4711,
-            },
+            peer: Peer { host: "mail.x.test".into(), port: 4711 },
             encrypted: false,
             loopback: true,
         }
@@ -253,32 +232,24 @@ async fn resolve(
     log: &mut StepLog,
 ) -> Result<Vec<SocketAddr>, NetError> {
     let began = Instant::now();
-    let found: Vec<SocketAddr> = timeout(
-        timeouts.connect,
-        lookup_host((peer.host.as_str(), peer.port)),
-    )
-    .await
-    .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
-    .map_err(|error| NetError {
-        source: Some(Box::new(error)),
-        ..peer.error(StepName::Dns, Failure::UnknownHost, "")
-    })?
-    .collect();
+    let found: Vec<SocketAddr> =
+        timeout(timeouts.connect, lookup_host((peer.host.as_str(), peer.port)))
+            .await
+            .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
+            .map_err(|error| NetError {
+                source: Some(Box::new(error)),
+                ..peer.error(StepName::Dns, Failure::UnknownHost, "")
+            })?
+            .collect();
     let (allowed, forbidden): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|a| may_be_called(a.ip()));
     let listed = |addresses: &[SocketAddr]| {
-        addresses
-            .iter()
-            .map(|a| a.ip().to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
+        addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")
     };
     match (allowed.is_empty(), forbidden.is_empty()) {
-        (true, false) => Err(peer.error(
-            StepName::Dns,
-            Failure::ForbiddenAddress,
-            &listed(&forbidden),
-        )),
+        (true, false) => {
+            Err(peer.error(StepName::Dns, Failure::ForbiddenAddress, &listed(&forbidden)))
+        }
         (true, true) => Err(peer.error(StepName::Dns, Failure::UnknownHost, "")),
         (false, _) => {
             log.add(StepName::Dns, began, &listed(&allowed));
@@ -299,27 +270,19 @@ async fn connect(
     log: &mut StepLog,
 ) -> Result<(TcpStream, SocketAddr), NetError> {
     let began = Instant::now();
-    let attempts = addresses
-        .iter()
-        .take(ADDRESSES_MAX)
-        .zip(0_u32..)
-        .map(|(&address, nth)| {
-            Box::pin(async move {
-                sleep(ATTEMPTS_APART * nth).await;
-                TcpStream::connect(address)
-                    .await
-                    .map(|stream| (stream, address))
-            })
-        });
+    let attempts = addresses.iter().take(ADDRESSES_MAX).zip(0_u32..).map(|(&address, nth)| {
+        Box::pin(async move {
+            sleep(ATTEMPTS_APART * nth).await;
+            TcpStream::connect(address).await.map(|stream| (stream, address))
+        })
+    });
     let ((stream, address), _) = timeout(timeouts.connect, select_ok(attempts))
         .await
         .map_err(|_| peer.timed_out(StepName::Connect, timeouts.connect))?
         .map_err(|error| peer.io_error(StepName::Connect, error))?;
     // A client that waits for answers gains nothing from collecting its small
     // packets and loses 40 ms for each (Nagle against delayed ACK).
-    stream
-        .set_nodelay(true)
-        .map_err(|error| peer.io_error(StepName::Connect, error))?;
+    stream.set_nodelay(true).map_err(|error| peer.io_error(StepName::Connect, error))?;
     log.add(StepName::Connect, began, &address.to_string());
     Ok((stream, address))
 }
@@ -346,10 +309,8 @@ pub fn may_be_called(address: IpAddr) -> bool {
 }
 
 /// Metadata services outside the link-local range: Alibaba, Azure.
-const METADATA_V4: [Ipv4Addr; 2] = [
-    Ipv4Addr::new(100, 100, 100, 200),
-    Ipv4Addr::new(168, 63, 129, 16),
-];
+const METADATA_V4: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
 /// AWS.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
 
@@ -413,40 +374,18 @@ mod tests {
     }
 
     async fn check(server: &MailServer, kind: Failure, step: StepName) {
-        let error = dial(server, &Timeouts::default(), &mut StepLog::default())
-            .await
-            .unwrap_err();
+        let error = dial(server, &Timeouts::default(), &mut StepLog::default()).await.unwrap_err();
         assert_eq!((error.kind, error.step), (kind, step), "{error}");
-        assert!(
-            error.to_string().contains(&format!(":{}`", server.port)),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!(":{}`", server.port)), "{error}");
     }
 
     #[tokio::test]
     async fn what_cannot_be_reached_is_named() {
-        let at = |host: &str, port| MailServer {
-            host: host.into(),
-            ..server(port, Security::None)
-        };
-        check(
-            &at("169.254.169.254", 25),
-            Failure::ForbiddenAddress,
-            StepName::Dns,
-        )
-        .await;
-        check(
-            &at("[fe80::1]", 25),
-            Failure::ForbiddenAddress,
-            StepName::Dns,
-        )
-        .await;
-        check(
-            &at("no such host.invalid", 25),
-            Failure::UnknownHost,
-            StepName::Dns,
-        )
-        .await;
+        let at =
+            |host: &str, port| MailServer { host: host.into(), ..server(port, Security::None) };
+        check(&at("169.254.169.254", 25), Failure::ForbiddenAddress, StepName::Dns).await;
+        check(&at("[fe80::1]", 25), Failure::ForbiddenAddress, StepName::Dns).await;
+        check(&at("no such host.invalid", 25), Failure::UnknownHost, StepName::Dns).await;
         let free = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .unwrap()
@@ -459,14 +398,9 @@ mod tests {
     #[test]
     fn a_login_shows_its_secret_nowhere() {
         let login = Login::password("ana", "s3cret!");
-        assert_eq!(
-            format!("{login:?}"),
-            "Login { username: \"ana\", secret: Password(..) }"
-        );
-        let echoed = format!(
-            "BAD LOGIN ana s3cret! / {} / AGFuYQBzM2NyZXQh",
-            STANDARD.encode("s3cret!")
-        );
+        assert_eq!(format!("{login:?}"), "Login { username: \"ana\", secret: Password(..) }");
+        let echoed =
+            format!("BAD LOGIN ana s3cret! / {} / AGFuYQBzM2NyZXQh", STANDARD.encode("s3cret!"));
         assert_eq!(
             login.redacted(&echoed),
             "BAD LOGIN ana [not shown] / [not shown] / [not shown]"
@@ -477,30 +411,14 @@ mod tests {
     fn a_login_in_clear_needs_leave_or_loopback() {
         let timeouts = Timeouts::default();
         let (near, _far) = tokio::io::duplex(8);
-        let far_away = Link {
-            loopback: false,
-            ..Link::over(Box::new(near), &timeouts)
-        };
+        let far_away = Link { loopback: false, ..Link::over(Box::new(near), &timeouts) };
         let plain = server(143, Security::None);
-        assert_eq!(
-            far_away.may_login(&plain).unwrap_err().kind,
-            Failure::ClearLoginRefused
-        );
+        assert_eq!(far_away.may_login(&plain).unwrap_err().kind, Failure::ClearLoginRefused);
         assert!(
             far_away
-                .may_login(&MailServer {
-                    allow_cleartext_login: true,
-                    ..plain.clone()
-                })
+                .may_login(&MailServer { allow_cleartext_login: true, ..plain.clone() })
                 .is_ok()
         );
-        assert!(
-            Link {
-                loopback: true,
-                ..far_away
-            }
-            .may_login(&plain)
-            .is_ok()
-        );
+        assert!(Link { loopback: true, ..far_away }.may_login(&plain).is_ok());
     }
 }

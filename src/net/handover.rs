@@ -55,26 +55,14 @@ impl Handover {
             let tag = line.split(|byte| *byte == b' ').next().unwrap_or_default();
             [tag, b" OK logged in already\r\n"].concat()
         };
-        Self::new(
-            wire,
-            Vec::new(),
-            answer,
-            leftover,
-            Filter::Guard(Guard::default()),
-        )
+        Self::new(wire, Vec::new(), answer, leftover, Filter::Guard(Guard::default()))
     }
 
     /// For lettre: a greeting, and an answer to its EHLO that offers nothing;
     /// what the server really offers we know ourselves.
     pub fn to_smtp(wire: Wire) -> Self {
         let prologue = b"220 ready\r\n".to_vec();
-        Self::new(
-            wire,
-            prologue,
-            |_| b"250 ready\r\n".to_vec(),
-            Vec::new(),
-            Filter::Mend(0),
-        )
+        Self::new(wire, prologue, |_| b"250 ready\r\n".to_vec(), Vec::new(), Filter::Mend(0))
     }
 
     fn new(
@@ -85,14 +73,7 @@ impl Handover {
         filter: Filter,
     ) -> Self {
         let swallowed = Some((Vec::new(), answer));
-        Self {
-            wire,
-            prologue,
-            swallowed,
-            leftover,
-            filter,
-            reader: None,
-        }
+        Self { wire, prologue, swallowed, leftover, filter, reader: None }
     }
 
     fn swallow(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -138,13 +119,8 @@ impl Handover {
             if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
                 self.prologue.push(b' ');
             }
-            *column = if byte == b'\n' {
-                0
-            } else {
-                column.saturating_add(1)
-            };
-            self.prologue
-                .push(if byte.is_ascii() { byte } else { b'?' });
+            *column = if byte == b'\n' { 0 } else { column.saturating_add(1) };
+            self.prologue.push(if byte.is_ascii() { byte } else { b'?' });
         }
         Poll::Ready(Ok(()))
     }

@@ -19,10 +19,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn new(wire: Wire) -> Self {
-        Self {
-            wire,
-            pending: Vec::new(),
-        }
+        Self { wire, pending: Vec::new() }
     }
 
     /// The next line without its end.
@@ -40,9 +37,7 @@ impl Lines {
             }
             searched = self.pending.len();
             if searched > LINE_OCTETS_MAX {
-                return Err(io::Error::other(LimitReached {
-                    octets: LINE_OCTETS_MAX as u64,
-                }));
+                return Err(io::Error::other(LimitReached { octets: LINE_OCTETS_MAX as u64 }));
             }
             if self.wire.read_buf(&mut self.pending).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

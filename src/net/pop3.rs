@@ -76,11 +76,7 @@ impl Pop3 {
         let mut talk = Talk::over(link, timeouts);
         talk.greet(server, log).await?;
         if server.security == Security::Starttls {
-            let link = talk
-                .starttls(loopback)
-                .await?
-                .encrypt(server, timeouts, log)
-                .await?;
+            let link = talk.starttls(loopback).await?.encrypt(server, timeouts, log).await?;
             encrypted = link.encrypted;
             talk = Talk::over(link, timeouts);
         }
@@ -92,36 +88,22 @@ impl Pop3 {
         // RFC 2449 §5: what is offered may differ once logged in; what is not
         // said again still holds.
         let after = talk.capabilities().await?;
-        let capabilities = Capabilities {
-            pipelining: before.pipelining || after.pipelining,
-            ..after
-        };
-        Ok(Self {
-            talk,
-            capabilities,
-            listed: None,
-        })
+        let capabilities =
+            Capabilities { pipelining: before.pipelining || after.pipelining, ..after };
+        Ok(Self { talk, capabilities, listed: None })
     }
 
     /// Number and unique id of each message; None where the server has no
     /// UIDL.
     pub async fn uidl(&mut self) -> Result<Option<Vec<(u32, String)>>, NetError> {
         let step = StepName::List;
-        let shape = Shape::Lines {
-            octets_max: LISTING_OCTETS_MAX,
-        };
-        let commands: &[&str] = if self.capabilities.pipelining {
-            &["UIDL", "LIST"]
-        } else {
-            &["UIDL"]
-        };
+        let shape = Shape::Lines { octets_max: LISTING_OCTETS_MAX };
+        let commands: &[&str] =
+            if self.capabilities.pipelining { &["UIDL", "LIST"] } else { &["UIDL"] };
         let mut replies = self.talk.ask_all(step, commands, shape).await?.into_iter();
         let ids = replies.next();
         // Kept for the `list` that usually follows.
-        self.listed = replies
-            .next()
-            .filter(|r| r.status == Status::Ok)
-            .and_then(|r| list(&r.body));
+        self.listed = replies.next().filter(|r| r.status == Status::Ok).and_then(|r| list(&r.body));
         match ids {
             Some(reply) if reply.status == Status::Ok => match uidl(&reply.body) {
                 Some(ids) => Ok(Some(ids)),
@@ -140,16 +122,10 @@ impl Pop3 {
         if let Some(listed) = self.listed.take() {
             return Ok(listed);
         }
-        let shape = Shape::Lines {
-            octets_max: LISTING_OCTETS_MAX,
-        };
+        let shape = Shape::Lines { octets_max: LISTING_OCTETS_MAX };
         let reply = self.talk.must(StepName::List, "LIST", shape).await?;
         list(&reply.body).ok_or_else(|| {
-            self.talk.error(
-                StepName::List,
-                Failure::Protocol,
-                "the answer to LIST is no listing",
-            )
+            self.talk.error(StepName::List, Failure::Protocol, "the answer to LIST is no listing")
         })
     }
 
@@ -157,39 +133,23 @@ impl Pop3 {
     pub async fn retr(&mut self, number: u32, size_bytes_max: u64) -> Result<Vec<u8>, NetError> {
         let octets_max = usize::try_from(size_bytes_max).unwrap_or(usize::MAX);
         let shape = Shape::Lines { octets_max };
-        Ok(self
-            .talk
-            .must(StepName::Fetch, &format!("RETR {number}"), shape)
-            .await?
-            .body)
+        Ok(self.talk.must(StepName::Fetch, &format!("RETR {number}"), shape).await?.body)
     }
 
     /// Its header section and so many lines of its body.
     pub async fn top(&mut self, number: u32, lines: u32) -> Result<Vec<u8>, NetError> {
-        let shape = Shape::Lines {
-            octets_max: TOP_OCTETS_MAX,
-        };
-        Ok(self
-            .talk
-            .must(StepName::Fetch, &format!("TOP {number} {lines}"), shape)
-            .await?
-            .body)
+        let shape = Shape::Lines { octets_max: TOP_OCTETS_MAX };
+        Ok(self.talk.must(StepName::Fetch, &format!("TOP {number} {lines}"), shape).await?.body)
     }
 
     /// Marks a message; QUIT deletes it.
     pub async fn dele(&mut self, number: u32) -> Result<(), NetError> {
-        self.talk
-            .must(StepName::Delete, &format!("DELE {number}"), Shape::Line)
-            .await
-            .map(|_| ())
+        self.talk.must(StepName::Delete, &format!("DELE {number}"), Shape::Line).await.map(|_| ())
     }
 
     /// Ends the session. Only with `Ok` are the marked messages deleted.
     pub async fn quit(mut self) -> Result<(), NetError> {
-        self.talk
-            .must(StepName::Quit, "QUIT", Shape::Line)
-            .await
-            .map(|_| ())
+        self.talk.must(StepName::Quit, "QUIT", Shape::Line).await.map(|_| ())
     }
 }
 
@@ -209,15 +169,11 @@ impl Talk {
         let wait = greeting_wait(server, &self.timeouts);
         self.conversation.expect(Shape::Line);
         let reply =
-            self.replies(step, b"", 1, 0, wait)
-                .await
-                .map_err(|error| match error.kind {
-                    Failure::TimedOut => silent_greeting(&self.peer, server, wait),
-                    Failure::Protocol => {
-                        self.error(step, Failure::Protocol, "this is no POP3 server")
-                    }
-                    _ => error,
-                })?;
+            self.replies(step, b"", 1, 0, wait).await.map_err(|error| match error.kind {
+                Failure::TimedOut => silent_greeting(&self.peer, server, wait),
+                Failure::Protocol => self.error(step, Failure::Protocol, "this is no POP3 server"),
+                _ => error,
+            })?;
         let reply = first(reply);
         if reply.status != Status::Ok {
             let kind = match Refusal::of(&reply.text) {
@@ -240,24 +196,13 @@ impl Talk {
         if self.conversation.has_leftover() {
             return Err(self.error(step, Failure::InjectedBytes, ""));
         }
-        let wire = self
-            .wire
-            .take()
-            .ok_or_else(|| self.error(step, Failure::Closed, ""))?;
-        Ok(Link {
-            wire,
-            allowance: self.allowance,
-            peer: self.peer,
-            encrypted: false,
-            loopback,
-        })
+        let wire = self.wire.take().ok_or_else(|| self.error(step, Failure::Closed, ""))?;
+        Ok(Link { wire, allowance: self.allowance, peer: self.peer, encrypted: false, loopback })
     }
 
     /// A server without CAPA can do what RFC 1939 says and nothing more.
     async fn capabilities(&mut self) -> Result<Capabilities, NetError> {
-        let shape = Shape::Lines {
-            octets_max: 64 * 1024,
-        };
+        let shape = Shape::Lines { octets_max: 64 * 1024 };
         let reply = self.ask(StepName::Auth, "CAPA", shape).await?;
         Ok(if reply.status == Status::Ok {
             Capabilities::of(&reply.body)
@@ -286,10 +231,7 @@ impl Talk {
             _ => {
                 let fits = |text: &str| !text.contains(['\r', '\n', '\0']);
                 if !fits(&login.username) || !fits(password) {
-                    return Err(refused(
-                        self,
-                        "the name or the password contains a line break",
-                    ));
+                    return Err(refused(self, "the name or the password contains a line break"));
                 }
                 vec![
                     Zeroizing::new(format!("USER {}", login.username)),
@@ -365,8 +307,7 @@ impl Talk {
         };
         // Stuffed dots: a mail may double at worst.
         let octets = octets.saturating_mul(2).saturating_mul(commands.len());
-        self.replies(step, &said, commands.len(), octets as u64, wait)
-            .await
+        self.replies(step, &said, commands.len(), octets as u64, wait).await
     }
 
     async fn replies(
@@ -379,17 +320,9 @@ impl Talk {
     ) -> Result<Vec<Reply>, NetError> {
         // Taken, so that a failure or a dropped future leaves no stream behind.
         let words = "the session ended with an earlier failure";
-        let mut wire = self
-            .wire
-            .take()
-            .ok_or_else(|| self.error(step, Failure::Closed, words))?;
-        self.allowance.grant(
-            octets.saturating_add(SLACK_OCTETS),
-            Some(self.timeouts.idle_bytes),
-        );
-        let Self {
-            conversation, peer, ..
-        } = self;
+        let mut wire = self.wire.take().ok_or_else(|| self.error(step, Failure::Closed, words))?;
+        self.allowance.grant(octets.saturating_add(SLACK_OCTETS), Some(self.timeouts.idle_bytes));
+        let Self { conversation, peer, .. } = self;
         let talk = async {
             let failed = |error| peer.io_error(step, error);
             if !said.is_empty() {
@@ -418,9 +351,7 @@ impl Talk {
                 conversation.feed(buffer.get(..read).unwrap_or_default());
             }
         };
-        let replies = timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))??;
+        let replies = timeout(wait, talk).await.map_err(|_| peer.timed_out(step, wait))??;
         self.wire = Some(wire);
         Ok(replies)
     }
@@ -432,11 +363,7 @@ impl Talk {
 
 /// One reply was asked for and `replies` gives exactly as many.
 fn first(replies: Vec<Reply>) -> Reply {
-    let none = || Reply {
-        status: Status::Err,
-        text: String::new(),
-        body: Vec::new(),
-    };
+    let none = || Reply { status: Status::Err, text: String::new(), body: Vec::new() };
     replies.into_iter().next().unwrap_or_else(none)
 }
 
@@ -480,26 +407,16 @@ mod tests {
     ) -> (Result<Pop3, NetError>, JoinHandle<()>) {
         let timeouts = Timeouts::default();
         let (stream, server) = scripted::server(script, tls);
-        let peer = Peer {
-            host: "localhost".into(),
-            port: account.port,
-        };
-        let link = Link {
-            peer,
-            ..Link::over(stream, &timeouts)
-        };
+        let peer = Peer { host: "localhost".into(), port: account.port };
+        let link = Link { peer, ..Link::over(stream, &timeouts) };
         let login = Login::password("ana", "secret");
         let pop3 = Pop3::over(link, account, &login, &timeouts, &mut StepLog::default()).await;
         (pop3, server)
     }
 
     async fn session(script: &str) -> (Pop3, JoinHandle<()>) {
-        let (pop3, task) = open_with(
-            &format!("{GREETED}{script}"),
-            &server(110, Security::None),
-            None,
-        )
-        .await;
+        let (pop3, task) =
+            open_with(&format!("{GREETED}{script}"), &server(110, Security::None), None).await;
         (pop3.unwrap(), task)
     }
 
@@ -509,11 +426,7 @@ mod tests {
         kind: Failure,
         step: StepName,
     ) -> NetError {
-        let error = open_with(script, account, None)
-            .await
-            .0
-            .err()
-            .expect("no session");
+        let error = open_with(script, account, None).await.0.err().expect("no session");
         assert_eq!((error.kind, error.step), (kind, step), "{error}");
         error
     }
@@ -526,10 +439,7 @@ mod tests {
         let ids = pop3.uidl().await.unwrap().unwrap();
         assert_eq!(ids, [(1, "aa".to_owned()), (2, "bb".to_owned())]);
         assert_eq!(pop3.list().await.unwrap(), [(1, 20), (2, 2000)]);
-        assert_eq!(
-            pop3.retr(1, 100).await.unwrap(),
-            b"Subject: a\r\n\r\n.\r\n.b\r\n"
-        );
+        assert_eq!(pop3.retr(1, 100).await.unwrap(), b"Subject: a\r\n\r\n.\r\n.b\r\n");
         assert_eq!(pop3.top(2, 0).await.unwrap(), b"Subject: b\r\n\r\n");
         pop3.dele(1).await.unwrap();
         pop3.quit().await.unwrap();
@@ -539,10 +449,7 @@ mod tests {
     #[tokio::test]
     async fn deletions_count_only_when_quit_is_answered() {
         for (answer, kind) in [
-            (
-                "S: -ERR [SYS/TEMP] not all",
-                Failure::ServerBusy { retry_after: None },
-            ),
+            ("S: -ERR [SYS/TEMP] not all", Failure::ServerBusy { retry_after: None }),
             ("", Failure::Closed),
         ] {
             let (mut pop3, _task) =
@@ -599,13 +506,7 @@ mod tests {
             assert!(!error.to_string().contains("secret "), "{error}");
         }
         let greeting = StepName::Greeting;
-        check_not_opened(
-            "S: -ERR [SYS/PERM] go away",
-            &plain,
-            Failure::Rejected,
-            greeting,
-        )
-        .await;
+        check_not_opened("S: -ERR [SYS/PERM] go away", &plain, Failure::Rejected, greeting).await;
         check_not_opened("S: -ERR full", &plain, busy(None), greeting).await;
         let error = check_not_opened("S: * OK IMAP", &plain, Failure::Protocol, greeting).await;
         assert!(error.words.contains("no POP3 server"), "{error}");
@@ -624,21 +525,15 @@ mod tests {
             let is_refused = script.contains("[AUTH]");
             assert_eq!(pop3.is_err(), is_refused);
             drop(pop3);
-            assert_eq!(
-                task.await.is_err(),
-                is_refused,
-                "after a refusal nothing more is said"
-            );
+            assert_eq!(task.await.is_err(), is_refused, "after a refusal nothing more is said");
         }
     }
 
     #[tokio::test]
     async fn starttls_forgets_what_was_said_before() {
         let shown = self_signed("localhost", 2090);
-        let account = MailServer {
-            ca_pem: Some(shown.pem.clone()),
-            ..server(110, Security::Starttls)
-        };
+        let account =
+            MailServer { ca_pem: Some(shown.pem.clone()), ..server(110, Security::Starttls) };
         let script = "S: +OK hi\nC: STLS\nS: +OK go\nTLS\nC: CAPA\nS: +OK\nS: USER\nS: .\nC: USER ana\nS: +OK\n\
             C: PASS secret\nS: +OK in\nC: CAPA\nS: -ERR\nC: QUIT\nS: +OK\n";
         let (pop3, task) = open_with(script, &account, Some(shown.acceptor)).await;
@@ -652,13 +547,7 @@ mod tests {
         let injected = "S: +OK hi\nC: STLS\nS: +OK go\nS: +OK injected";
         check_not_opened(injected, &account, Failure::InjectedBytes, StepName::Tls).await;
         let refused = "S: +OK hi\nC: STLS\nS: -ERR what?";
-        check_not_opened(
-            refused,
-            &account,
-            Failure::StarttlsUnavailable,
-            StepName::Tls,
-        )
-        .await;
+        check_not_opened(refused, &account, Failure::StarttlsUnavailable, StepName::Tls).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -679,10 +568,7 @@ mod tests {
         )
         .await;
         let (mut pop3, _task) = session("C: RETR 1\nS: +OK\nS: begun\nHANG\n").await;
-        assert_eq!(
-            pop3.retr(1, 1_000).await.unwrap_err().kind,
-            Failure::TimedOut
-        );
+        assert_eq!(pop3.retr(1, 1_000).await.unwrap_err().kind, Failure::TimedOut);
         assert!(began.elapsed() < Duration::from_secs(140));
     }
 }

@@ -25,10 +25,7 @@ use super::wire::BoxedStream;
 pub(crate) fn server(script: &str, tls: Option<TlsAcceptor>) -> (BoxedStream, JoinHandle<()>) {
     let (near, far) = duplex(64 * 1024);
     let script = script.to_owned();
-    (
-        Box::new(near),
-        tokio::spawn(async move { play(&script, Box::new(far), tls).await }),
-    )
+    (Box::new(near), tokio::spawn(async move { play(&script, Box::new(far), tls).await }))
 }
 
 async fn play(script: &str, stream: BoxedStream, tls: Option<TlsAcceptor>) {
@@ -71,11 +68,7 @@ async fn play(script: &str, stream: BoxedStream, tls: Option<TlsAcceptor>) {
     let _ = stream.shutdown().await;
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
-    assert_eq!(
-        String::from_utf8_lossy(&rest),
-        "",
-        "the client said more than the script"
-    );
+    assert_eq!(String::from_utf8_lossy(&rest), "", "the client said more than the script");
 }
 
 fn spoken(line: &str, tag: &str) -> Vec<u8> {
@@ -95,21 +88,16 @@ fn spoken(line: &str, tag: &str) -> Vec<u8> {
 
 async fn await_line(stream: &mut BufReader<BoxedStream>, expected: &str) -> String {
     let mut line = Vec::new();
-    stream
-        .read_until(b'\n', &mut line)
-        .await
-        .expect("the client's line");
+    stream.read_until(b'\n', &mut line).await.expect("the client's line");
     let line = String::from_utf8(line).expect("UTF-8");
-    let line = line
-        .strip_suffix("\r\n")
-        .unwrap_or_else(|| panic!("wanted {expected:?}, got {line:?}"));
+    let line =
+        line.strip_suffix("\r\n").unwrap_or_else(|| panic!("wanted {expected:?}, got {line:?}"));
     let tag = line.split(' ').next().unwrap_or_default().to_owned();
     let expected = expected.replace('$', &tag);
     match expected.strip_suffix('…') {
-        Some(beginning) => assert!(
-            line.starts_with(beginning),
-            "wanted {expected:?}, got {line:?}"
-        ),
+        Some(beginning) => {
+            assert!(line.starts_with(beginning), "wanted {expected:?}, got {line:?}")
+        }
         None => assert_eq!(line, expected),
     }
     tag

@@ -71,19 +71,8 @@ impl Default for SmtpTimeouts {
 
 impl SmtpTimeouts {
     fn for_dialling(&self) -> Timeouts {
-        let Self {
-            connect,
-            tls,
-            command,
-            ..
-        } = *self;
-        Timeouts {
-            connect,
-            tls,
-            command,
-            idle_bytes: command,
-            ..Timeouts::default()
-        }
+        let Self { connect, tls, command, .. } = *self;
+        Timeouts { connect, tls, command, idle_bytes: command, ..Timeouts::default() }
     }
 }
 
@@ -177,40 +166,15 @@ impl Smtp {
         if let Some((code, enhanced, text)) = self.cannot_carry(&message) {
             let step = StepName::Mail;
             let enhanced = Some(enhanced.to_owned());
-            return Sent {
-                step,
-                outcome: Outcome::Refused {
-                    step,
-                    code,
-                    enhanced,
-                    text,
-                },
-            };
+            return Sent { step, outcome: Outcome::Refused { step, code, enhanced, text } };
         }
         let sender = mail_from.map(ToString::to_string).unwrap_or_default();
-        let size = if self.extensions.size {
-            format!(" SIZE={}", message.len())
-        } else {
-            String::new()
-        };
-        let body = if message.is_ascii() {
-            ""
-        } else {
-            " BODY=8BITMIME"
-        };
+        let size =
+            if self.extensions.size { format!(" SIZE={}", message.len()) } else { String::new() };
+        let body = if message.is_ascii() { "" } else { " BODY=8BITMIME" };
         let steps = [
-            (
-                StepName::Mail,
-                format!("MAIL FROM:<{sender}>{size}{body}"),
-                self.timeouts.mail,
-                2,
-            ),
-            (
-                StepName::Rcpt,
-                format!("RCPT TO:<{recipient}>"),
-                self.timeouts.rcpt,
-                2,
-            ),
+            (StepName::Mail, format!("MAIL FROM:<{sender}>{size}{body}"), self.timeouts.mail, 2),
+            (StepName::Rcpt, format!("RCPT TO:<{recipient}>"), self.timeouts.rcpt, 2),
             (StepName::Data, "DATA".to_owned(), self.timeouts.data, 3),
         ];
         for (step, command, wait, class) in steps {
@@ -218,37 +182,24 @@ impl Smtp {
                 Ok(_) => {}
                 Err(NotDone::Refused { code, text }) => {
                     self.clear(code).await;
-                    return Sent {
-                        step,
-                        outcome: refused(step, code, &text),
-                    };
+                    return Sent { step, outcome: refused(step, code, &text) };
                 }
                 Err(NotDone::Broken(error)) => {
-                    return Sent {
-                        step,
-                        outcome: Outcome::Broken(error),
-                    };
+                    return Sent { step, outcome: Outcome::Broken(error) };
                 }
             }
         }
-        Sent {
-            step: StepName::Data,
-            outcome: self.content(&message).await,
-        }
+        Sent { step: StepName::Data, outcome: self.content(&message).await }
     }
 
     /// Whether the server still listens (NOOP).
     pub async fn is_alive(&mut self) -> bool {
-        self.command(StepName::Greeting, "NOOP", self.timeouts.command, 2)
-            .await
-            .is_ok()
+        self.command(StepName::Greeting, "NOOP", self.timeouts.command, 2).await.is_ok()
     }
 
     /// Says goodbye. Nothing depends on the answer.
     pub async fn quit(mut self) {
-        let _ = self
-            .command(StepName::Quit, "QUIT", self.timeouts.command, 2)
-            .await;
+        let _ = self.command(StepName::Quit, "QUIT", self.timeouts.command, 2).await;
     }
 
     /// Why this message need not be offered to this server.
@@ -278,8 +229,7 @@ impl Smtp {
         // The library ends with CRLF, dot, CRLF by itself.
         let content = message.strip_suffix(b"\r\n").unwrap_or(message);
         let whole = self.allowance.written() + octets_on_wire(content);
-        self.allowance
-            .grant(REPLY_OCTETS_MAX, Some(self.timeouts.after_dot));
+        self.allowance.grant(REPLY_OCTETS_MAX, Some(self.timeouts.after_dot));
         // Each part of it is limited: a block by the stall of the stream, the
         // wait at the end by this. A server that takes a byte now and then is
         // ended by the sum.
@@ -310,21 +260,14 @@ impl Smtp {
             },
             Err(_) => self.peer.timed_out(step, wait),
         };
-        if is_dot_out {
-            Outcome::NoReplyAfterData
-        } else {
-            Outcome::Broken(error)
-        }
+        if is_dot_out { Outcome::NoReplyAfterData } else { Outcome::Broken(error) }
     }
 
     /// Makes the session fit for the next message after a refusal.
     async fn clear(&mut self, code: u16) {
         // RFC 5321 §3.8: after 421 the server hangs up.
         if code == 421
-            || self
-                .command(StepName::Mail, "RSET", self.timeouts.command, 2)
-                .await
-                .is_err()
+            || self.command(StepName::Mail, "RSET", self.timeouts.command, 2).await.is_err()
         {
             self.connection = None;
         }
@@ -338,10 +281,8 @@ impl Smtp {
         wanted_class: u16,
     ) -> Result<Response, NotDone> {
         // Taken, so that a failure or a dropped future leaves no session behind.
-        let mut connection = self
-            .connection
-            .take()
-            .ok_or_else(|| NotDone::Broken(self.ended(step)))?;
+        let mut connection =
+            self.connection.take().ok_or_else(|| NotDone::Broken(self.ended(step)))?;
         self.allowance.grant(REPLY_OCTETS_MAX, Some(wait));
         let result = timeout(wait, connection.command(Line(command)))
             .await
@@ -353,11 +294,7 @@ impl Smtp {
             }
             Ok(response) => {
                 let words = format!("unexpected reply {}", response.code());
-                Err(NotDone::Broken(self.peer.error(
-                    step,
-                    Failure::Protocol,
-                    &words,
-                )))
+                Err(NotDone::Broken(self.peer.error(step, Failure::Protocol, &words)))
             }
             Err(error) => {
                 let not_done = not_done(&self.peer, step, error);
@@ -370,11 +307,7 @@ impl Smtp {
     }
 
     fn ended(&self, step: StepName) -> NetError {
-        self.peer.error(
-            step,
-            Failure::Closed,
-            "the session ended with an earlier failure",
-        )
+        self.peer.error(step, Failure::Closed, "the session ended with an earlier failure")
     }
 }
 
@@ -397,33 +330,20 @@ fn not_done(peer: &Peer, step: StepName, error: SmtpError) -> NotDone {
     use std::error::Error as _;
     if let Some(code) = error.status() {
         let text = error.source().map(ToString::to_string).unwrap_or_default();
-        return NotDone::Refused {
-            code: code.into(),
-            text: printable(&text),
-        };
+        return NotDone::Refused { code: code.into(), text: printable(&text) };
     }
-    let io = error
-        .source()
-        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
     let kind = match io {
         Some(io) => Failure::of_io(io),
         // The library knows two ends of a session without an I/O error.
         None if error.to_string().contains("incomplete response") => Failure::Closed,
         None => Failure::Protocol,
     };
-    NotDone::Broken(NetError {
-        source: Some(Box::new(error)),
-        ..peer.error(step, kind, "")
-    })
+    NotDone::Broken(NetError { source: Some(Box::new(error)), ..peer.error(step, kind, "") })
 }
 
 fn refused(step: StepName, code: u16, text: &str) -> Outcome {
-    Outcome::Refused {
-        step,
-        code,
-        enhanced: enhanced_code(code, text),
-        text: text.to_owned(),
-    }
+    Outcome::Refused { step, code, enhanced: enhanced_code(code, text), text: text.to_owned() }
 }
 
 fn class(response: &Response) -> u16 {
@@ -446,14 +366,8 @@ impl Name {
     fn of(name: &str) -> Self {
         let is_name = !name.is_empty()
             && name.len() <= 255
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b));
-        Self(if is_name {
-            name.to_owned()
-        } else {
-            "[127.0.0.1]".to_owned()
-        })
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b));
+        Self(if is_name { name.to_owned() } else { "[127.0.0.1]".to_owned() })
     }
 }
 
@@ -469,21 +383,8 @@ struct Opening {
 
 impl Opening {
     fn over(link: Link, timeouts: &SmtpTimeouts) -> Self {
-        let Link {
-            wire,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-        } = link;
-        Self {
-            lines: Lines::new(wire),
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-            timeouts: *timeouts,
-        }
+        let Link { wire, allowance, peer, encrypted, loopback } = link;
+        Self { lines: Lines::new(wire), allowance, peer, encrypted, loopback, timeouts: *timeouts }
     }
 
     async fn greeting(&mut self, server: &MailServer, log: &mut StepLog) -> Result<(), NetError> {
@@ -534,21 +435,8 @@ impl Opening {
         if self.lines.has_leftover() {
             return Err(self.peer.error(step, Failure::InjectedBytes, ""));
         }
-        let Self {
-            lines,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-            ..
-        } = self;
-        Ok(Link {
-            wire: lines.into_parts().0,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-        })
+        let Self { lines, allowance, peer, encrypted, loopback, .. } = self;
+        Ok(Link { wire: lines.into_parts().0, allowance, peer, encrypted, loopback })
     }
 
     async fn login(&mut self, login: &Login, extensions: &Extensions) -> Result<String, NetError> {
@@ -565,11 +453,7 @@ impl Opening {
             }
             Some(mechanism) => {
                 let [name, password] = sasl::login(&login.username, password);
-                vec![
-                    Zeroizing::new(format!("AUTH {}", mechanism.name())),
-                    name,
-                    password,
-                ]
+                vec![Zeroizing::new(format!("AUTH {}", mechanism.name())), name, password]
             }
             None => {
                 let offered = extensions.auth.join(" ");
@@ -595,13 +479,7 @@ impl Opening {
     }
 
     async fn into_session(self, extensions: Extensions) -> Result<Smtp, NetError> {
-        let Self {
-            lines,
-            allowance,
-            peer,
-            timeouts,
-            ..
-        } = self;
+        let Self { lines, allowance, peer, timeouts, .. } = self;
         let step = StepName::Greeting;
         if lines.has_leftover() {
             return Err(peer.error(step, Failure::Protocol, "the server spoke out of turn"));
@@ -616,13 +494,7 @@ impl Opening {
             .ok()
             .and_then(Result::ok)
             .ok_or_else(|| peer.error(step, Failure::Protocol, "after the login"))?;
-        Ok(Smtp {
-            connection: Some(connection),
-            extensions,
-            allowance,
-            peer,
-            timeouts,
-        })
+        Ok(Smtp { connection: Some(connection), extensions, allowance, peer, timeouts })
     }
 
     async fn command(&mut self, step: StepName, command: &str) -> Result<Reply, NetError> {
@@ -641,17 +513,11 @@ impl Opening {
         let talk = async {
             if !command.is_empty() {
                 let line = Zeroizing::new(format!("{command}\r\n"));
-                lines
-                    .write(line.as_bytes())
-                    .await
-                    .map_err(|error| peer.io_error(step, error))?;
+                lines.write(line.as_bytes()).await.map_err(|error| peer.io_error(step, error))?;
             }
             let mut reader = ReplyReader::default();
             loop {
-                let line = lines
-                    .line()
-                    .await
-                    .map_err(|error| peer.io_error(step, error))?;
+                let line = lines.line().await.map_err(|error| peer.io_error(step, error))?;
                 match reader.take(&line) {
                     Ok(Some(reply)) => return Ok(reply),
                     Ok(None) => {}
@@ -662,14 +528,11 @@ impl Opening {
                 }
             }
         };
-        timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))?
+        timeout(wait, talk).await.map_err(|_| peer.timed_out(step, wait))?
     }
 
     fn error(&self, step: StepName, kind: Failure, reply: &Reply) -> NetError {
-        self.peer
-            .error(step, kind, &format!("{} {}", reply.code, reply.text()))
+        self.peer.error(step, kind, &format!("{} {}", reply.code, reply.text()))
     }
 }
 

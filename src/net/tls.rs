@@ -48,10 +48,7 @@ pub struct NoTls {
 
 impl NoTls {
     fn new(kind: Failure, words: &str) -> Self {
-        Self {
-            kind,
-            words: printable(words),
-        }
+        Self { kind, words: printable(words) }
     }
 }
 
@@ -68,10 +65,8 @@ pub async fn start(
         any: pin.is_some() || server.accept_invalid_certs,
     };
     let connector = tokio_native_tls::TlsConnector::from(connector(trust).await?);
-    let stream = connector
-        .connect(name, stream)
-        .await
-        .map_err(|error| explained(&error, server))?;
+    let stream =
+        connector.connect(name, stream).await.map_err(|error| explained(&error, server))?;
     let der = stream
         .get_ref()
         .peer_certificate()
@@ -89,11 +84,7 @@ pub async fn start(
 
 /// People copy fingerprints in upper case and with colons.
 fn normalised_pin(written: &str) -> String {
-    written
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .collect::<String>()
-        .to_ascii_lowercase()
+    written.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase()
 }
 
 async fn connector(trust: Trust) -> Result<TlsConnector, NoTls> {
@@ -120,9 +111,7 @@ fn make(trust: &Trust) -> Result<TlsConnector, NoTls> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     if trust.any {
-        builder
-            .danger_accept_invalid_certs(true)
-            .danger_accept_invalid_hostnames(true);
+        builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     }
     if let Some(pem) = &trust.ca_pem {
         let authorities = Certificate::stack_from_pem(pem.as_bytes())
@@ -134,9 +123,7 @@ fn make(trust: &Trust) -> Result<TlsConnector, NoTls> {
             builder.add_root_certificate(authority);
         }
     }
-    builder
-        .build()
-        .map_err(|error| NoTls::new(Failure::TlsHandshake, &error.to_string()))
+    builder.build().map_err(|error| NoTls::new(Failure::TlsHandshake, &error.to_string()))
 }
 
 /// The TLS library's words, for a person who has to do something about it.
@@ -155,10 +142,7 @@ fn explained(error: &native_tls::Error, server: &MailServer) -> NoTls {
     } else if has("certificate is not yet valid") {
         certificate("it is not valid yet")
     } else if has("hostname mismatch") || has("ip address mismatch") {
-        certificate(&format!(
-            "it belongs to another name than `{}`",
-            server.host
-        ))
+        certificate(&format!("it belongs to another name than `{}`", server.host))
     } else if has("unable to get local issuer") || has("unable to verify the first certificate") {
         certificate("its issuer is unknown here, or the server does not send the whole chain")
     } else if has("certificate verify failed") {
@@ -170,10 +154,7 @@ fn explained(error: &native_tls::Error, server: &MailServer) -> NoTls {
         };
         NoTls::new(Failure::SecurityMixUp, &advice)
     } else if has("unexpected eof") || has("connection reset") || has("bytes remaining") {
-        NoTls::new(
-            Failure::TlsHandshake,
-            "the server hung up during the handshake",
-        )
+        NoTls::new(Failure::TlsHandshake, "the server hung up during the handshake")
     } else {
         NoTls::new(Failure::TlsHandshake, &said)
     }
@@ -209,9 +190,7 @@ pub(crate) mod tests {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(expires_in_year, 1, 1);
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params
     }
 
@@ -229,9 +208,7 @@ pub(crate) mod tests {
         let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
         let key = KeyPair::generate().unwrap();
         let issuer = Issuer::new(ca, ca_key);
-        let certificate = params(name, expires_in_year)
-            .signed_by(&key, &issuer)
-            .unwrap();
+        let certificate = params(name, expires_in_year).signed_by(&key, &issuer).unwrap();
         (ca_pem, shown(certificate.pem(), certificate.der(), &key))
     }
 
@@ -272,33 +249,18 @@ pub(crate) mod tests {
     }
 
     fn trusting(ca_pem: &str) -> MailServer {
-        MailServer {
-            ca_pem: Some(ca_pem.to_owned()),
-            ..server(993, Security::ImplicitTls)
-        }
+        MailServer { ca_pem: Some(ca_pem.to_owned()), ..server(993, Security::ImplicitTls) }
     }
 
     #[tokio::test]
     async fn exactly_the_given_authorities_are_believed() {
         let (ca, good) = issued("localhost", 2090);
-        assert_eq!(
-            attempt(&good, &trusting(&ca)).await.unwrap().sha256,
-            good.sha256
-        );
+        assert_eq!(attempt(&good, &trusting(&ca)).await.unwrap().sha256, good.sha256);
         let other = self_signed("other.x.test", 2090);
         check_refused(&good, &trusting(&other.pem), "issuer is unknown").await;
-        check_refused(
-            &good,
-            &server(993, Security::ImplicitTls),
-            "issuer is unknown",
-        )
-        .await;
-        check_refused(
-            &good,
-            &trusting("no certificate at all"),
-            "`ca_pem` holds no certificate",
-        )
-        .await;
+        check_refused(&good, &server(993, Security::ImplicitTls), "issuer is unknown").await;
+        check_refused(&good, &trusting("no certificate at all"), "`ca_pem` holds no certificate")
+            .await;
     }
 
     #[tokio::test]
@@ -308,12 +270,7 @@ pub(crate) mod tests {
         let (ca, old) = issued("localhost", 2020);
         check_refused(&old, &trusting(&ca), "it has expired").await;
         let own = self_signed("localhost", 2090);
-        check_refused(
-            &own,
-            &server(993, Security::ImplicitTls),
-            "it is self-signed",
-        )
-        .await;
+        check_refused(&own, &server(993, Security::ImplicitTls), "it is self-signed").await;
         attempt(&own, &trusting(&own.pem)).await.unwrap();
     }
 
@@ -326,9 +283,7 @@ pub(crate) mod tests {
             ..server(993, Security::ImplicitTls)
         };
         attempt(&own, &pinned(&own.sha256)).await.unwrap();
-        attempt(&own, &pinned(&own.sha256.to_ascii_uppercase()))
-            .await
-            .unwrap();
+        attempt(&own, &pinned(&own.sha256.to_ascii_uppercase())).await.unwrap();
         check_refused(&own, &pinned(&"0".repeat(64)), "not the pinned certificate").await;
         check_refused(&own, &pinned(""), "not the pinned certificate").await;
     }
@@ -336,27 +291,18 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn anybody_is_believed_only_where_it_was_asked_for() {
         let own = self_signed("elsewhere.x.test", 2020);
-        let lax = MailServer {
-            accept_invalid_certs: true,
-            ..server(993, Security::ImplicitTls)
-        };
+        let lax = MailServer { accept_invalid_certs: true, ..server(993, Security::ImplicitTls) };
         attempt(&own, &lax).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_server_that_greets_in_clear_is_a_mix_up() {
         let (near, mut far) = duplex(16 * 1024);
-        far.write_all(b"220 mail.x.test ESMTP ready\r\n")
+        far.write_all(b"220 mail.x.test ESMTP ready\r\n").await.unwrap();
+        let refused = start(Box::new(near), "localhost", &server(587, Security::ImplicitTls))
             .await
+            .err()
             .unwrap();
-        let refused = start(
-            Box::new(near),
-            "localhost",
-            &server(587, Security::ImplicitTls),
-        )
-        .await
-        .err()
-        .unwrap();
         assert_eq!(refused.kind, Failure::SecurityMixUp);
         assert!(refused.words.contains("STARTTLS"), "{}", refused.words);
     }

@@ -52,9 +52,7 @@ pub struct Allowance {
 impl Allowance {
     pub fn new(stall: Duration) -> Arc<Self> {
         let allowance = Self::default();
-        allowance
-            .write_stall
-            .store(milliseconds(stall), Ordering::Relaxed);
+        allowance.write_stall.store(milliseconds(stall), Ordering::Relaxed);
         allowance.grant(0, Some(stall));
         Arc::new(allowance)
     }
@@ -63,15 +61,13 @@ impl Allowance {
     pub fn grant(&self, octets: u64, stall: Option<Duration>) {
         self.granted.store(octets, Ordering::Relaxed);
         self.left.store(octets, Ordering::Relaxed);
-        self.read_stall
-            .store(stall.map_or(0, milliseconds), Ordering::Relaxed);
+        self.read_stall.store(stall.map_or(0, milliseconds), Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How long a write may make no progress.
     pub fn set_write_stall(&self, stall: Duration) {
-        self.write_stall
-            .store(milliseconds(stall), Ordering::Relaxed);
+        self.write_stall.store(milliseconds(stall), Ordering::Relaxed);
     }
 
     /// Octets that may still be read.
@@ -87,8 +83,7 @@ impl Allowance {
     fn spend(&self, octets: usize) -> io::Result<()> {
         let octets = octets as u64;
         let left = self.left();
-        self.left
-            .store(left.saturating_sub(octets), Ordering::Relaxed);
+        self.left.store(left.saturating_sub(octets), Ordering::Relaxed);
         if octets > left {
             let granted = self.granted.load(Ordering::Relaxed);
             return Err(io::Error::other(LimitReached { octets: granted }));
@@ -112,12 +107,7 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(inner: BoxedStream, allowance: Arc<Allowance>) -> Self {
-        Self {
-            inner,
-            allowance,
-            reading: Stall::default(),
-            writing: Stall::default(),
-        }
+        Self { inner, allowance, reading: Stall::default(), writing: Stall::default() }
     }
 
     pub fn into_inner(self) -> BoxedStream {
@@ -139,9 +129,7 @@ impl Wire {
             Poll::Ready(result) => {
                 self.writing = Stall::default();
                 if let Ok(octets) = &result {
-                    self.allowance
-                        .written
-                        .fetch_add(*octets as u64, Ordering::Relaxed);
+                    self.allowance.written.fetch_add(*octets as u64, Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }
@@ -160,11 +148,7 @@ impl Stall {
             self.0 = None;
             return Poll::Pending;
         }
-        if self
-            .0
-            .as_ref()
-            .is_some_and(|(since, _)| *since != generation)
-        {
+        if self.0.as_ref().is_some_and(|(since, _)| *since != generation) {
             self.0 = None;
         }
         let (_, alarm) = self
@@ -188,10 +172,7 @@ impl AsyncRead for Wire {
             Poll::Ready(result) => {
                 self.reading = Stall::default();
                 result?;
-                Poll::Ready(
-                    self.allowance
-                        .spend(buf.filled().len().saturating_sub(before)),
-                )
+                Poll::Ready(self.allowance.spend(buf.filled().len().saturating_sub(before)))
             }
             Poll::Pending => {
                 let limit = self.allowance.read_stall.load(Ordering::Relaxed);
@@ -278,10 +259,6 @@ mod tests {
         let mut wire = Wire::new(Box::new(near), Allowance::new(STALL));
         wire.allowance().grant(4, None);
         let hour = Duration::from_secs(3600);
-        assert!(
-            tokio::time::timeout(hour, wire.read(&mut [0; 8]))
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(hour, wire.read(&mut [0; 8])).await.is_err());
     }
 }

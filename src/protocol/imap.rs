@@ -54,12 +54,8 @@ pub fn folder_to_wire(name: &str) -> String {
             }
         } else {
             let mut units = [0; 2];
-            shifted.extend(
-                letter
-                    .encode_utf16(&mut units)
-                    .iter()
-                    .flat_map(|unit| unit.to_be_bytes()),
-            );
+            shifted
+                .extend(letter.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_be_bytes()));
         }
     }
     unshift(&mut shifted, &mut written);
@@ -81,10 +77,7 @@ pub fn quoted(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return None;
     }
-    Some(format!(
-        "\"{}\"",
-        text.replace('\\', "\\\\").replace('"', "\\\"")
-    ))
+    Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 /// The UIDs as a sequence set with ranges: `4:6,9`. They need not be sorted.
@@ -125,11 +118,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line<'a> {
     /// `tag OK text`
-    Tagged {
-        tag: &'a str,
-        status: Status,
-        text: &'a str,
-    },
+    Tagged { tag: &'a str, status: Status, text: &'a str },
     /// `* OK text`, also `* PREAUTH` and `* BYE`
     Untagged { status: Status, text: &'a str },
     /// `* CAPABILITY …`: the words after it
@@ -192,12 +181,7 @@ pub struct Capabilities(Vec<String>);
 
 impl Capabilities {
     pub fn parse(words: &str) -> Self {
-        Self(
-            words
-                .split_ascii_whitespace()
-                .map(str::to_ascii_uppercase)
-                .collect(),
-        )
+        Self(words.split_ascii_whitespace().map(str::to_ascii_uppercase).collect())
     }
 
     /// `name` in upper case, e.g. `UIDPLUS` or `AUTH=PLAIN`.
@@ -207,20 +191,14 @@ impl Capabilities {
 
     /// The SASL mechanisms offered.
     pub fn mechanisms(&self) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter_map(|capability| capability.strip_prefix("AUTH="))
-            .collect()
+        self.0.iter().filter_map(|capability| capability.strip_prefix("AUTH=")).collect()
     }
 }
 
 /// True where the words of a NO say that trying again later may help: the
 /// response codes of RFC 5530 §3.
 pub fn is_temporary(text: &str) -> bool {
-    let code = text
-        .trim_start()
-        .strip_prefix('[')
-        .and_then(|rest| rest.split([']', ' ']).next());
+    let code = text.trim_start().strip_prefix('[').and_then(|rest| rest.split([']', ' ']).next());
     ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"]
         .iter()
         .any(|name| code.is_some_and(|code| code.eq_ignore_ascii_case(name)))
@@ -276,15 +254,9 @@ mod tests {
         assert_eq!(line.capabilities(), Some("IMAP4rev1 AUTH=PLAIN"));
         assert_eq!(
             Line::parse("* PREAUTH hi"),
-            Some(Line::Untagged {
-                status: Status::PreAuth,
-                text: "hi"
-            })
+            Some(Line::Untagged { status: Status::PreAuth, text: "hi" })
         );
-        assert_eq!(
-            Line::parse("* capability X Y"),
-            Some(Line::Capability("X Y"))
-        );
+        assert_eq!(Line::parse("* capability X Y"), Some(Line::Capability("X Y")));
         assert_eq!(Line::parse("* 3 EXISTS"), Some(Line::Other));
         assert_eq!(Line::parse("+ "), Some(Line::Continue("")));
         assert_eq!(Line::parse("220 mail.x.test ESMTP"), None);

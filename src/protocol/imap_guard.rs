@@ -97,9 +97,7 @@ impl Guard {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if self.literal > 0 {
-                let skipped = usize::try_from(self.literal)
-                    .unwrap_or(usize::MAX)
-                    .min(rest.len());
+                let skipped = usize::try_from(self.literal).unwrap_or(usize::MAX).min(rest.len());
                 self.literal -= skipped as u64;
                 rest = rest.get(skipped..).unwrap_or_default();
                 continue;
@@ -146,11 +144,9 @@ impl Guard {
         }
         self.brace = match (self.brace, byte) {
             (_, b'{') => Brace::Open(0),
-            (Brace::Open(octets), b'0'..=b'9') => Brace::Open(
-                octets
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(byte - b'0')),
-            ),
+            (Brace::Open(octets), b'0'..=b'9') => {
+                Brace::Open(octets.saturating_mul(10).saturating_add(u64::from(byte - b'0')))
+            }
             // RFC 7888: a non-synchronising literal; no server sends one, none may hide behind it.
             (Brace::Open(octets), b'+') => Brace::Open(octets),
             (Brace::Open(octets), b'}') => Brace::Closed(octets),
@@ -170,11 +166,7 @@ impl Guard {
             _ if NO_DATE.first() == Some(&byte) => 1,
             _ => 0,
         };
-        if self.no_date == NO_DATE.len() {
-            Err(Hostile::NoDate)
-        } else {
-            Ok(())
-        }
+        if self.no_date == NO_DATE.len() { Err(Hostile::NoDate) } else { Ok(()) }
     }
 
     fn line_end(&mut self, literal_max: u64) -> Result<(), Hostile> {
@@ -194,10 +186,7 @@ impl Guard {
                 return Ok(());
             }
         }
-        *self = Self {
-            head: std::mem::take(&mut self.head),
-            ..Self::default()
-        };
+        *self = Self { head: std::mem::take(&mut self.head), ..Self::default() };
         self.head.clear();
         Ok(())
     }
@@ -249,29 +238,20 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_off() {
-        check(
-            &[b"* 1 FETCH (X ".as_slice(), &[b'a'; 70_000]].concat(),
-            Err(Hostile::LineTooLong),
-        );
+        check(&[b"* 1 FETCH (X ".as_slice(), &[b'a'; 70_000]].concat(), Err(Hostile::LineTooLong));
         check(&[b'+'; 70_000], Err(Hostile::LineTooLong));
     }
 
     #[test]
     fn literals_do_not_lengthen_a_response_for_free() {
         let many = b"X {1}\r\ny ".repeat(9_000);
-        check(
-            &[b"* 1 FETCH (".as_slice(), &many].concat(),
-            Err(Hostile::LineTooLong),
-        );
+        check(&[b"* 1 FETCH (".as_slice(), &many].concat(), Err(Hostile::LineTooLong));
     }
 
     #[test]
     fn a_literal_may_be_as_large_as_asked_for() {
         check(b"* 1 FETCH (BODY[] {100}\r\n", Ok(()));
-        check(
-            b"* 1 FETCH (BODY[] {101}\r\n",
-            Err(Hostile::LiteralTooLarge { octets: 101 }),
-        );
+        check(b"* 1 FETCH (BODY[] {101}\r\n", Err(Hostile::LiteralTooLarge { octets: 101 }));
         check(
             b"* 1 FETCH (BODY[] {99999999999999999999999}\r\n",
             Err(Hostile::LiteralTooLarge { octets: u64::MAX }),
@@ -280,30 +260,19 @@ mod tests {
 
     #[test]
     fn text_that_looks_like_a_literal_hides_nothing() {
-        let hidden = [
-            b"* OK text {100}\r\n* 1 FETCH ".as_slice(),
-            b"(((((",
-            b"\r\n",
-        ]
-        .concat();
+        let hidden = [b"* OK text {100}\r\n* 1 FETCH ".as_slice(), b"(((((", b"\r\n"].concat();
         check(&hidden, Err(Hostile::TooDeep));
     }
 
     #[test]
     fn brackets_nest_only_so_deep() {
-        check(
-            b"* 1 FETCH (BODYSTRUCTURE ((((\"TEXT\"",
-            Err(Hostile::TooDeep),
-        );
+        check(b"* 1 FETCH (BODYSTRUCTURE ((((\"TEXT\"", Err(Hostile::TooDeep));
     }
 
     #[test]
     fn what_would_stop_the_parser_is_stopped_here() {
         check(b"* 1 FETCH (IINTERNALDATE nil)\r\n", Err(Hostile::NoDate));
-        check(
-            b"* 1 FETCH (INTERNALDATE NINTERNALDATE NIL)\r\n",
-            Err(Hostile::NoDate),
-        );
+        check(b"* 1 FETCH (INTERNALDATE NINTERNALDATE NIL)\r\n", Err(Hostile::NoDate));
         check(b"* 1 FETCH (UID 1 \"abc\r\n", Err(Hostile::BrokenQuote));
     }
 }

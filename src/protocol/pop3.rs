@@ -87,11 +87,7 @@ impl Conversation {
     /// The next whole reply; None when more bytes are needed.
     pub fn next_reply(&mut self) -> Result<Option<Reply>, Broken> {
         let Some(shape) = self.awaited.front().copied() else {
-            return if self.bytes.is_empty() {
-                Ok(None)
-            } else {
-                Err(Broken::OutOfTurn)
-            };
+            return if self.bytes.is_empty() { Ok(None) } else { Err(Broken::OutOfTurn) };
         };
         if self.open.is_none() {
             let Some(line) = self.line()? else {
@@ -102,11 +98,7 @@ impl Conversation {
                 (Shape::Lines { octets_max }, Status::Ok) => self.open = Some((text, octets_max)),
                 _ => {
                     self.awaited.pop_front();
-                    return Ok(Some(Reply {
-                        status,
-                        text,
-                        body: Vec::new(),
-                    }));
+                    return Ok(Some(Reply { status, text, body: Vec::new() }));
                 }
             }
         }
@@ -153,8 +145,7 @@ impl Conversation {
                 is_whole = true;
                 break;
             }
-            self.body
-                .extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+            self.body.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
         }
         // Only what was used up is moved away, so one endless line costs no more than its length.
         self.bytes.drain(..begin);
@@ -171,11 +162,7 @@ impl Conversation {
         }
         self.awaited.pop_front();
         let text = self.open.take().map(|(text, _)| text).unwrap_or_default();
-        Ok(Some(Reply {
-            status: Status::Ok,
-            text,
-            body: std::mem::take(&mut self.body),
-        }))
+        Ok(Some(Reply { status: Status::Ok, text, body: std::mem::take(&mut self.body) }))
     }
 }
 
@@ -213,10 +200,7 @@ pub enum Refusal {
 
 impl Refusal {
     pub fn of(text: &str) -> Self {
-        let code = text
-            .trim_start()
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'));
+        let code = text.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let code = code.map_or(String::new(), |(code, _)| code.to_ascii_uppercase());
         match code.split(' ').next().unwrap_or_default() {
             "AUTH" => Self::Auth,
@@ -316,9 +300,7 @@ mod tests {
     fn replies(text: &str, step: usize) -> Vec<Reply> {
         let (shapes, said) = transcript(text);
         let mut conversation = Conversation::default();
-        shapes
-            .into_iter()
-            .for_each(|shape| conversation.expect(shape));
+        shapes.into_iter().for_each(|shape| conversation.expect(shape));
         let mut replies = Vec::new();
         for bytes in said.chunks(step) {
             conversation.feed(bytes);
@@ -348,30 +330,21 @@ mod tests {
             [(1, "00000001abc".into()), (3, "x<>{}~!".into())]
         );
         assert_eq!(list(&whole[5].body).unwrap(), [(1, 120), (3, 4096)]);
-        assert_eq!(
-            whole[6].body,
-            b"Subject: dots\r\n\r\n.\r\n..two\r\n.one\r\nend\r\n"
-        );
+        assert_eq!(whole[6].body, b"Subject: dots\r\n\r\n.\r\n..two\r\n.one\r\nend\r\n");
     }
 
     fn check(shape: Shape, bytes: &[u8], expected: Result<Option<&[u8]>, Broken>) {
         let mut conversation = Conversation::default();
         conversation.expect(shape);
         conversation.feed(bytes);
-        let got = conversation
-            .next_reply()
-            .map(|reply| reply.map(|reply| reply.body));
+        let got = conversation.next_reply().map(|reply| reply.map(|reply| reply.body));
         assert_eq!(got, expected.map(|body| body.map(<[u8]>::to_vec)));
     }
 
     #[test]
     fn only_a_dot_between_crlfs_ends_a_mail() {
         check(LINES, b"+OK\r\na\n.\r\nb\r\n", Ok(None));
-        check(
-            LINES,
-            b"+OK\r\na\n.\r\nb\r\n.\r\n",
-            Ok(Some(b"a\n.\r\nb\r\n")),
-        );
+        check(LINES, b"+OK\r\na\n.\r\nb\r\n.\r\n", Ok(Some(b"a\n.\r\nb\r\n")));
         check(LINES, b"+OK\r\n.\n.\r\n", Ok(None));
         check(LINES, b"+OK\r\n.\r\n", Ok(Some(b"")));
         check(LINES, b"+OK\r\na\r\n.", Ok(None));
@@ -381,21 +354,9 @@ mod tests {
     fn what_is_too_much_is_cut_off() {
         let small = Shape::Lines { octets_max: 4 };
         check(small, b"+OK\r\nab\r\n.\r\n", Ok(Some(b"ab\r\n")));
-        check(
-            small,
-            b"+OK\r\nabc\r\n.\r\n",
-            Err(Broken::BodyTooLarge { octets_max: 4 }),
-        );
-        check(
-            small,
-            b"+OK\r\nabcdefgh",
-            Err(Broken::BodyTooLarge { octets_max: 4 }),
-        );
-        check(
-            Shape::Line,
-            &[b'+'; LINE_OCTETS_MAX + 1],
-            Err(Broken::LineTooLong),
-        );
+        check(small, b"+OK\r\nabc\r\n.\r\n", Err(Broken::BodyTooLarge { octets_max: 4 }));
+        check(small, b"+OK\r\nabcdefgh", Err(Broken::BodyTooLarge { octets_max: 4 }));
+        check(Shape::Line, &[b'+'; LINE_OCTETS_MAX + 1], Err(Broken::LineTooLong));
     }
 
     #[test]

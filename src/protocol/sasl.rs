@@ -41,9 +41,7 @@ impl Mechanism {
 
     fn first_offered<S: AsRef<str>>(wanted: &[Self], offered: &[S]) -> Option<Self> {
         wanted.iter().copied().find(|mechanism| {
-            offered
-                .iter()
-                .any(|name| name.as_ref().eq_ignore_ascii_case(mechanism.name()))
+            offered.iter().any(|name| name.as_ref().eq_ignore_ascii_case(mechanism.name()))
         })
     }
 }
@@ -55,9 +53,7 @@ pub fn plain(username: &str, password: &str) -> Option<Zeroizing<String>> {
     if username.contains('\0') || password.contains('\0') {
         return None;
     }
-    Some(base64_of(&Zeroizing::new(format!(
-        "\0{username}\0{password}"
-    ))))
+    Some(base64_of(&Zeroizing::new(format!("\0{username}\0{password}"))))
 }
 
 /// The two answers of LOGIN, base64: the name, then the password.
@@ -69,9 +65,7 @@ pub fn login(username: &str, password: &str) -> [Zeroizing<String>; 2] {
 /// refuses the token sends its reason as a challenge and waits for an empty
 /// line ([`XOAUTH2_GIVE_UP`]) before it says no.
 pub fn xoauth2(username: &str, token: &str) -> Zeroizing<String> {
-    base64_of(&Zeroizing::new(format!(
-        "user={username}\x01auth=Bearer {token}\x01\x01"
-    )))
+    base64_of(&Zeroizing::new(format!("user={username}\x01auth=Bearer {token}\x01\x01")))
 }
 
 /// The answer to an XOAUTH2 error challenge.
@@ -103,19 +97,10 @@ mod tests {
 
     #[test]
     fn each_form_is_what_its_standard_says() {
-        assert_eq!(
-            decoded(&plain("tim", "tanstaaf").unwrap()),
-            "\0tim\0tanstaaf"
-        );
-        assert_eq!(
-            decoded(&plain("Zoë", "pässword").unwrap()),
-            "\0Zoë\0pässword"
-        );
+        assert_eq!(decoded(&plain("tim", "tanstaaf").unwrap()), "\0tim\0tanstaaf");
+        assert_eq!(decoded(&plain("Zoë", "pässword").unwrap()), "\0Zoë\0pässword");
         let [name, password] = login("tim", "x y");
-        assert_eq!(
-            (decoded(&name), decoded(&password)),
-            ("tim".into(), "x y".into())
-        );
+        assert_eq!((decoded(&name), decoded(&password)), ("tim".into(), "x y".into()));
         assert_eq!(
             decoded(&xoauth2("a@x.test", "tok")),
             "user=a@x.test\x01auth=Bearer tok\x01\x01"
@@ -135,14 +120,8 @@ mod tests {
 
     #[test]
     fn the_mechanism_is_one_the_server_offers() {
-        assert_eq!(
-            Mechanism::for_password(&["LOGIN", "plain"]),
-            Some(Mechanism::Plain)
-        );
-        assert_eq!(
-            Mechanism::for_password(&["CRAM-MD5", "LOGIN"]),
-            Some(Mechanism::Login)
-        );
+        assert_eq!(Mechanism::for_password(&["LOGIN", "plain"]), Some(Mechanism::Plain));
+        assert_eq!(Mechanism::for_password(&["CRAM-MD5", "LOGIN"]), Some(Mechanism::Login));
         assert_eq!(Mechanism::for_password(&["CRAM-MD5"]), None);
         assert_eq!(Mechanism::for_token(&["XOAUTH2"]), Some(Mechanism::XOauth2));
         assert_eq!(Mechanism::for_password::<&str>(&[]), None);

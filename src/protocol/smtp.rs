@@ -64,10 +64,7 @@ impl ReplyReader {
             return Ok(None);
         }
         self.code = None;
-        Ok(Some(Reply {
-            code,
-            lines: std::mem::take(&mut self.lines),
-        }))
+        Ok(Some(Reply { code, lines: std::mem::take(&mut self.lines) }))
     }
 }
 
@@ -188,20 +185,13 @@ mod tests {
             got = reader.take(line.as_bytes());
         }
         let got = got.map(|reply| reply.map(|reply| (reply.code, reply.text())));
-        assert_eq!(
-            got,
-            expected.map(|(code, text)| Some((code, text.to_owned()))),
-            "{lines:?}"
-        );
+        assert_eq!(got, expected.map(|(code, text)| Some((code, text.to_owned()))), "{lines:?}");
     }
 
     #[test]
     fn replies_are_gathered() {
         check(&["220 mail.x.test ESMTP"], Ok((220, "mail.x.test ESMTP")));
-        check(
-            &["250-mail.x.test", "250-SIZE 10", "250 OK"],
-            Ok((250, "mail.x.test SIZE 10 OK")),
-        );
+        check(&["250-mail.x.test", "250-SIZE 10", "250 OK"], Ok((250, "mail.x.test SIZE 10 OK")));
         check(&["354"], Ok((354, "")));
         check(&["250"], Ok((250, "")));
     }
@@ -215,10 +205,7 @@ mod tests {
         check(&[""], Err(NotAReply::NoCode));
         check(&["250-a", "251 b"], Err(NotAReply::CodesDiffer));
         check(&["250-a"; 101], Err(NotAReply::TooLong));
-        check(
-            &[&format!("250 {}", "a".repeat(3_000))],
-            Err(NotAReply::TooLong),
-        );
+        check(&[&format!("250 {}", "a".repeat(3_000))], Err(NotAReply::TooLong));
     }
 
     #[test]
@@ -233,27 +220,19 @@ mod tests {
             "   ",
             "",
         ];
-        let ehlo = Reply {
-            code: 250,
-            lines: lines.map(str::to_owned).to_vec(),
-        };
+        let ehlo = Reply { code: 250, lines: lines.map(str::to_owned).to_vec() };
         let extensions = Extensions::of(&ehlo);
         assert_eq!(extensions.size_max, Some(1000));
         assert_eq!(extensions.auth, ["PLAIN", "LOGIN"]);
         assert!(extensions.starttls && extensions.eight_bit_mime && extensions.size);
-        let none = Extensions::of(&Reply {
-            code: 250,
-            lines: vec!["STARTTLS".into(), "SIZE 0".into()],
-        });
+        let none =
+            Extensions::of(&Reply { code: 250, lines: vec!["STARTTLS".into(), "SIZE 0".into()] });
         assert!(!none.starttls && none.size && none.size_max.is_none());
     }
 
     #[test]
     fn an_enhanced_code_agrees_with_its_reply() {
-        assert_eq!(
-            enhanced_code(550, "5.1.1 no such user").as_deref(),
-            Some("5.1.1")
-        );
+        assert_eq!(enhanced_code(550, "5.1.1 no such user").as_deref(), Some("5.1.1"));
         assert_eq!(enhanced_code(550, "4.1.1 no such user"), None);
         assert_eq!(enhanced_code(550, "5.1 no such user"), None);
         assert_eq!(enhanced_code(550, "5.1.1.1 no"), None);

@@ -9,7 +9,7 @@ mod sending;
 use chrono::{DateTime, Utc};
 
 pub use sending::{
-    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, settle, wake_account,
+    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, release, settle, wake_account,
 };
 
 use super::{
@@ -266,6 +266,26 @@ pub async fn set_state(
         }
     }
     Ok(false)
+}
+
+/// How many messages of a kind an approver got about a request.
+pub async fn count_kind(
+    tx: &mut Tx,
+    request: AccessRequestId,
+    approver: ApproverId,
+    kind: Kind,
+) -> Result<i64, StoreError> {
+    let (count,) = the_row!(
+        tx,
+        (i64,),
+        "-- outbox.count_kind
+        SELECT count(*) FROM outbox_message
+        WHERE access_request_id = $1 AND approver_id = $2 AND kind = $3",
+        request,
+        approver,
+        kind.as_str(),
+    )?;
+    Ok(count)
 }
 
 /// How many messages are in each state, the empty ones left out.

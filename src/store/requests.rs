@@ -316,6 +316,12 @@ async fn all_with_approvers(
     requests.into_iter().map(read).collect()
 }
 
+/// How many requests there are.
+pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
+    let (count,) = the_row!(tx, (i64,), "-- requests.count\nSELECT count(*) FROM access_request")?;
+    Ok(count)
+}
+
 /// Moves a request on. False where there is none. The database itself refuses
 /// to lead a final status anywhere but from `approved` to `conflict`.
 pub async fn set_state(

@@ -13,6 +13,7 @@ pub mod case;
 pub mod policy;
 pub mod proof;
 pub mod reason;
+pub mod sighting;
 
 pub use case::{Case, MailFacts, Road, SenderRelation, TokenFinding};
 pub use reason::{Disposition, Reason};
@@ -194,9 +195,9 @@ fn sender_is_the_approver(mail: &MailFacts) -> Result<(), Reason> {
 
 /// A deny needs less than an approve at `strict` (trust.md, the table of policy).
 fn sender_is_proven(mail: &MailFacts, case: &Case<'_>) -> Result<(), Reason> {
-    let wanted = match (mail.policy.proof, case.answer) {
-        (Proof::Strict, Answer::Deny) => Proof::Standard,
-        (proof, _) => proof,
+    let wanted = match case.answer {
+        Answer::Deny => mail.policy.proof_to_deny(),
+        Answer::Approve | Answer::Unclear => mail.policy.proof_to_approve(),
     };
     if mail.proof >= wanted {
         return Ok(());

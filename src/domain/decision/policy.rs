@@ -9,7 +9,18 @@ use serde::{Deserialize, Serialize};
 
 /// How well the sender of a mail is proven; a higher one includes the lower.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
@@ -27,7 +38,18 @@ pub enum Proof {
 
 /// What a proven approve by mail is worth.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ByMail {
@@ -59,31 +81,21 @@ impl Policy {
     /// The stricter of each setting.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {
-        Self {
-            proof: self.proof.max(other.proof),
-            by_mail: self.by_mail.max(other.by_mail),
-        }
+        Self { proof: self.proof.max(other.proof), by_mail: self.by_mail.max(other.by_mail) }
     }
 
     /// The stricter of each setting of all sources. Of none at all it is the
     /// default, so that a forgotten source cannot mean `token_only`.
     pub fn effective(sources: impl IntoIterator<Item = Self>) -> Self {
-        sources
-            .into_iter()
-            .reduce(Self::stricter)
-            .unwrap_or_default()
+        sources.into_iter().reduce(Self::stricter).unwrap_or_default()
     }
 
     /// This policy, raised where the floor is higher.
     #[must_use]
     pub fn raised_to(self, floor: Floor) -> Self {
         Self {
-            proof: floor
-                .proof
-                .map_or(self.proof, |proof| proof.max(self.proof)),
-            by_mail: floor
-                .by_mail
-                .map_or(self.by_mail, |by_mail| by_mail.max(self.by_mail)),
+            proof: floor.proof.map_or(self.proof, |proof| proof.max(self.proof)),
+            by_mail: floor.by_mail.map_or(self.by_mail, |by_mail| by_mail.max(self.by_mail)),
         }
     }
 
@@ -144,15 +156,9 @@ mod tests {
     }
 
     fn check(sources: &[(Proof, ByMail)], expected: (Proof, ByMail)) {
-        let policies = sources
-            .iter()
-            .map(|&(proof, by_mail)| Policy { proof, by_mail });
+        let policies = sources.iter().map(|&(proof, by_mail)| Policy { proof, by_mail });
         let effective = Policy::effective(policies);
-        assert_eq!(
-            (effective.proof, effective.by_mail),
-            expected,
-            "{sources:?}"
-        );
+        assert_eq!((effective.proof, effective.by_mail), expected, "{sources:?}");
     }
 
     #[test]
@@ -160,14 +166,8 @@ mod tests {
         use {ByMail::*, Proof::*};
         check(&[(TokenOnly, Yes)], (TokenOnly, Yes));
         check(&[(TokenOnly, No), (Strict, Yes)], (Strict, No));
-        check(
-            &[(Standard, Yes), (TokenOnly, Confirm), (TokenOnly, Yes)],
-            (Standard, Confirm),
-        );
-        check(
-            &[(Strict, No), (TokenOnly, Yes), (Standard, Confirm)],
-            (Strict, No),
-        );
+        check(&[(Standard, Yes), (TokenOnly, Confirm), (TokenOnly, Yes)], (Standard, Confirm));
+        check(&[(Strict, No), (TokenOnly, Yes), (Standard, Confirm)], (Strict, No));
     }
 
     #[test]
@@ -183,10 +183,7 @@ mod tests {
             assert!(both.proof >= one.proof && both.by_mail >= one.by_mail);
             assert!(both.proof == one.proof || both.proof == other.proof);
             assert_eq!(
-                one.raised_to(Floor {
-                    proof: Some(other.proof),
-                    by_mail: Some(other.by_mail)
-                }),
+                one.raised_to(Floor { proof: Some(other.proof), by_mail: Some(other.by_mail) }),
                 both
             );
         }
@@ -198,16 +195,10 @@ mod tests {
     #[test]
     fn a_deny_never_needs_more_than_standard() {
         let needs = |proof| {
-            let policy = Policy {
-                proof,
-                by_mail: ByMail::Yes,
-            };
+            let policy = Policy { proof, by_mail: ByMail::Yes };
             (policy.proof_to_approve(), policy.proof_to_deny())
         };
-        assert_eq!(
-            needs(Proof::TokenOnly),
-            (Proof::TokenOnly, Proof::TokenOnly)
-        );
+        assert_eq!(needs(Proof::TokenOnly), (Proof::TokenOnly, Proof::TokenOnly));
         assert_eq!(needs(Proof::Standard), (Proof::Standard, Proof::Standard));
         assert_eq!(needs(Proof::Strict), (Proof::Strict, Proof::Standard));
     }
@@ -226,12 +217,6 @@ mod tests {
         assert_eq!(ByMail::from_code("maybe"), None);
         let floor: Floor =
             serde_json::from_str(r#"{"proof": null, "by_mail": "confirm"}"#).unwrap();
-        assert_eq!(
-            floor,
-            Floor {
-                proof: None,
-                by_mail: Some(ByMail::Confirm)
-            }
-        );
+        assert_eq!(floor, Floor { proof: None, by_mail: Some(ByMail::Confirm) });
     }
 }

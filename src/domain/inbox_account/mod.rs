@@ -17,7 +17,7 @@ use super::{
 };
 
 /// How the mailbox is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// RFC 3501, RFC 9051.
@@ -27,7 +27,9 @@ pub enum Protocol {
 }
 
 /// What is known of the far side's habits of marking authentication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     #[default]
@@ -103,7 +105,7 @@ impl InboxAccount {
         if self.proof > Proof::TokenOnly && self.trusted_authserv_ids.is_empty() {
             warnings.push(format!(
                 "proof is `{}` and there are no trusted_authserv_ids: no mail that arrives here can decide",
-                self.proof
+                self.proof.code()
             ));
         }
         if self.server.accept_invalid_certs

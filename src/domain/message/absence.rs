@@ -44,9 +44,7 @@ pub(super) fn subject_is_automatic(subject: &str) -> bool {
     // "Re: your request (Out of Office)", "[Auto-Reply]" at the end.
     let in_brackets = folded.split(['(', '[']).skip(1).any(|inside| {
         REPLY_SUBJECTS.begin(inside).is_some()
-            || AWAY_SUBJECTS
-                .begin(inside)
-                .is_some_and(|rest| rest.starts_with([')', ']']))
+            || AWAY_SUBJECTS.begin(inside).is_some_and(|rest| rest.starts_with([')', ']']))
     });
     in_brackets || (!is_reply(&folded) && SOMEBODY_IS_AWAY.stand_in(&folded))
 }
@@ -115,9 +113,7 @@ pub(super) fn body_is_automatic(text: &str) -> bool {
 
 fn opens_absence(folded: &str) -> bool {
     OPENINGS.begin(folded).is_some()
-        || LOOSE_OPENINGS
-            .begin(folded)
-            .is_some_and(|rest| ABSENCE_WORDS.stand_in(rest))
+        || LOOSE_OPENINGS.begin(folded).is_some_and(|rest| ABSENCE_WORDS.stand_in(rest))
 }
 
 /// "Ana," or "All," on a line of its own.
@@ -157,20 +153,9 @@ fn has_quote(text: &str) -> bool {
             || line.starts_with("-----")
             || line.starts_with("_____")
             || (line.ends_with(':') && line.contains('@'))
-            || [
-                "From:",
-                "Von:",
-                "De:",
-                "Da:",
-                "Van:",
-                "Fra:",
-                "Fr\u{e5}n:",
-                "Od:",
-                "От:",
-                "发件人",
-            ]
-            .iter()
-            .any(|mark| line.starts_with(mark))
+            || ["From:", "Von:", "De:", "Da:", "Van:", "Fra:", "Fr\u{e5}n:", "Od:", "От:", "发件人"]
+                .iter()
+                .any(|mark| line.starts_with(mark))
     })
 }
 

@@ -61,20 +61,14 @@ static CONFESSIONS: Phrases = phrases!["bounce_confessions.txt"];
 
 /// Why this mail is a bounce, if it is one: a stable rule code.
 pub(super) fn because(message: &Message, text: &str) -> Option<&'static str> {
-    if message
-        .header_values("X-Failed-Recipients")
-        .next()
-        .is_some()
-    {
+    if message.header_values("X-Failed-Recipients").next().is_some() {
         return Some("failed_recipients_header");
     }
     let subject = fold(&message.subject);
     let sender = Sender::of(message);
     let answers = is_reply(&subject);
-    let subject_speaks = !answers
-        && SUBJECTS
-            .begin(subject.trim_start_matches(['*', '[', '(', '"', ' ']))
-            .is_some();
+    let subject_speaks =
+        !answers && SUBJECTS.begin(subject.trim_start_matches(['*', '[', '(', '"', ' '])).is_some();
     let subject_ends = SUBJECT_ENDS.stand_in(&subject);
     if sender == Sender::Daemon {
         return Some("daemon_sender");
@@ -118,17 +112,10 @@ impl Sender {
             let start = before
                 .rfind(|c: char| c.is_whitespace() || matches!(c, '<' | '"' | ','))
                 .map_or(0, |at| at + 1);
-            before
-                .get(start..)
-                .unwrap_or_default()
-                .trim_matches(['<', '>', '"', '\\'])
-                .to_owned()
+            before.get(start..).unwrap_or_default().trim_matches(['<', '>', '"', '\\']).to_owned()
         };
         // Some servers write `<MAILER-DAEMON>` where the null path belongs.
-        let path = message
-            .header_values("Return-Path")
-            .next()
-            .map(|path| local_of(&fold(path)));
+        let path = message.header_values("Return-Path").next().map(|path| local_of(&fold(path)));
         let is_daemon = |local: &str| DAEMONS.contains(&local);
         let names_daemon = |field: &str| {
             let name = field.split('<').next().unwrap_or_default();

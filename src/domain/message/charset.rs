@@ -47,21 +47,11 @@ impl Doubt {
 }
 
 pub(super) fn decode(bytes: &[u8], label: Option<&str>) -> Decoded {
-    let label = label
-        .unwrap_or_default()
-        .trim()
-        .trim_matches(['"', '\''])
-        .to_ascii_lowercase();
+    let label = label.unwrap_or_default().trim().trim_matches(['"', '\'']).to_ascii_lowercase();
     if is_utf_7(&label) {
-        return Decoded {
-            text: ascii_only(bytes),
-            doubt: Some(Doubt::Refused),
-        };
+        return Decoded { text: ascii_only(bytes), doubt: Some(Doubt::Refused) };
     }
-    if matches!(
-        label.as_str(),
-        "utf-16" | "utf16" | "unicode" | "ucs-2" | "iso-10646-ucs-2"
-    ) {
+    if matches!(label.as_str(), "utf-16" | "utf16" | "unicode" | "ucs-2" | "iso-10646-ucs-2") {
         return utf_16(bytes);
     }
     if claims_little(&label) {
@@ -131,15 +121,9 @@ fn by(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     }
     if encoding == UTF_8 {
         let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
-        return Decoded {
-            text: text.into_owned(),
-            doubt: Some(Doubt::Mislabelled),
-        };
+        return Decoded { text: text.into_owned(), doubt: Some(Doubt::Mislabelled) };
     }
-    Decoded {
-        text: without_mark(text.into_owned()),
-        doubt: Some(Doubt::Malformed),
-    }
+    Decoded { text: without_mark(text.into_owned()), doubt: Some(Doubt::Malformed) }
 }
 
 fn unlabelled(bytes: &[u8]) -> Decoded {
@@ -148,15 +132,9 @@ fn unlabelled(bytes: &[u8]) -> Decoded {
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => without_mark(text.to_owned()),
-        Err(_) => WINDOWS_1252
-            .decode_without_bom_handling(bytes)
-            .0
-            .into_owned(),
+        Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
     };
-    Decoded {
-        text,
-        doubt: Some(Doubt::Mislabelled),
-    }
+    Decoded { text, doubt: Some(Doubt::Mislabelled) }
 }
 
 /// RFC 2781 §4.3 takes no mark for big-endian, Windows for little-endian.
@@ -165,24 +143,12 @@ fn utf_16(bytes: &[u8]) -> Decoded {
         [0xff, 0xfe, rest @ ..] => by(UTF_16LE, rest),
         [0xfe, 0xff, rest @ ..] => by(UTF_16BE, rest),
         [] => sure(String::new()),
-        _ => Decoded {
-            text: by(UTF_16LE, bytes).text,
-            doubt: Some(Doubt::NoByteOrder),
-        },
+        _ => Decoded { text: by(UTF_16LE, bytes).text, doubt: Some(Doubt::NoByteOrder) },
     }
 }
 
 fn ascii_only(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|&b| {
-            if b.is_ascii() {
-                char::from(b)
-            } else {
-                '\u{fffd}'
-            }
-        })
-        .collect()
+    bytes.iter().map(|&b| if b.is_ascii() { char::from(b) } else { '\u{fffd}' }).collect()
 }
 
 fn without_mark(text: String) -> String {
@@ -197,99 +163,37 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], label: Option<&str>, text: &str, doubt: Option<Doubt>) {
-        assert_eq!(
-            decode(bytes, label),
-            Decoded {
-                text: text.into(),
-                doubt
-            },
-            "{label:?}"
-        );
+        assert_eq!(decode(bytes, label), Decoded { text: text.into(), doubt }, "{label:?}");
     }
 
     #[test]
     fn the_charsets_mail_is_written_in_are_read() {
-        check(
-            "genehmigt \u{fc}".as_bytes(),
-            Some("UTF-8"),
-            "genehmigt \u{fc}",
-            None,
-        );
+        check("genehmigt \u{fc}".as_bytes(), Some("UTF-8"), "genehmigt \u{fc}", None);
         check(b"\xef\xbb\xbfyes", Some("utf-8"), "yes", None);
-        check(
-            b"\xfcber \x80",
-            Some("iso-8859-1"),
-            "\u{fc}ber \u{20ac}",
-            None,
-        );
+        check(b"\xfcber \x80", Some("iso-8859-1"), "\u{fc}ber \u{20ac}", None);
         check(b"\xc4\xc1", Some("koi8-r"), "\u{434}\u{430}", None);
-        check(
-            b"\x1b$B>5G'\x1b(B",
-            Some("ISO-2022-JP"),
-            "\u{627f}\u{8a8d}",
-            None,
-        );
-        check(
-            b"\xb3\xd0\xc8\xcf",
-            Some("GB2312"),
-            "\u{627f}\u{8ba4}",
-            None,
-        );
+        check(b"\x1b$B>5G'\x1b(B", Some("ISO-2022-JP"), "\u{627f}\u{8a8d}", None);
+        check(b"\xb3\xd0\xc8\xcf", Some("GB2312"), "\u{627f}\u{8ba4}", None);
         check(b"\xa7\xe5\xad\xe3", Some("big5"), "\u{6279}\u{51c6}", None);
-        check(
-            b"\xa7\xe5\xff",
-            Some("big5"),
-            "\u{6279}\u{fffd}",
-            Some(Doubt::Malformed),
-        );
-        check(
-            b"\xbd\xc2\xc0\xce",
-            Some("ks_c_5601-1987"),
-            "\u{c2b9}\u{c778}",
-            None,
-        );
+        check(b"\xa7\xe5\xff", Some("big5"), "\u{6279}\u{fffd}", Some(Doubt::Malformed));
+        check(b"\xbd\xc2\xc0\xce", Some("ks_c_5601-1987"), "\u{c2b9}\u{c778}", None);
         check(b"\xff\xfeo\0k\0", Some("utf-16"), "ok", None);
     }
 
     #[test]
     fn a_wrong_label_is_read_as_mail_programs_do() {
-        check(
-            b"caf\xe9",
-            Some("us-ascii"),
-            "caf\u{e9}",
-            Some(Doubt::Mislabelled),
-        );
-        check(
-            "caf\u{e9}".as_bytes(),
-            None,
-            "caf\u{e9}",
-            Some(Doubt::Mislabelled),
-        );
-        check(
-            b"caf\xe9",
-            Some("utf-8"),
-            "caf\u{e9}",
-            Some(Doubt::Mislabelled),
-        );
+        check(b"caf\xe9", Some("us-ascii"), "caf\u{e9}", Some(Doubt::Mislabelled));
+        check("caf\u{e9}".as_bytes(), None, "caf\u{e9}", Some(Doubt::Mislabelled));
+        check(b"caf\xe9", Some("utf-8"), "caf\u{e9}", Some(Doubt::Mislabelled));
     }
 
     #[test]
     fn what_could_say_anything_is_refused() {
-        check(
-            b"+AGEAcA-prove",
-            Some("UTF-7"),
-            "+AGEAcA-prove",
-            Some(Doubt::Refused),
-        );
+        check(b"+AGEAcA-prove", Some("UTF-7"), "+AGEAcA-prove", Some(Doubt::Refused));
         check(b"x", Some("unicode-1-1-utf-7"), "x", Some(Doubt::Refused));
         check(b"yes", Some("x-made-up"), "yes", None);
         check(b"\xe9", Some("x-made-up"), "\u{fffd}", Some(Doubt::Unknown));
-        check(
-            b"\x1b$)Cyes",
-            Some("iso-2022-kr"),
-            "\u{1b}$)Cyes",
-            Some(Doubt::Unknown),
-        );
+        check(b"\x1b$)Cyes", Some("iso-2022-kr"), "\u{1b}$)Cyes", Some(Doubt::Unknown));
         check(b"o\0k\0", Some("utf-16"), "ok", Some(Doubt::NoByteOrder));
     }
 }

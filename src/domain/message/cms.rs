@@ -106,9 +106,7 @@ fn head(bytes: &[u8]) -> Option<(u8, Option<usize>, &[u8])> {
         0x80 => Some((tag, None, rest)).filter(|_| tag & 0x20 != 0),
         0x81..=0x84 => {
             let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let length = octets
-                .iter()
-                .fold(0_usize, |sum, &octet| sum << 8 | usize::from(octet));
+            let length = octets.iter().fold(0_usize, |sum, &octet| sum << 8 | usize::from(octet));
             Some((tag, Some(length), rest))
         }
         _ => None,
@@ -160,29 +158,13 @@ pub(super) mod tests {
     type Wrap = fn(u8, &[&[u8]]) -> Vec<u8>;
 
     fn signed(wrap: Wrap, octets: &[u8]) -> Vec<u8> {
-        let encapsulated = wrap(
-            SEQUENCE,
-            &[
-                &value(OBJECT_IDENTIFIER, &[DATA]),
-                &wrap(EXPLICIT_0, &[octets]),
-            ],
-        );
+        let encapsulated =
+            wrap(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[DATA]), &wrap(EXPLICIT_0, &[octets])]);
         let data = wrap(
             SEQUENCE,
-            &[
-                &value(INTEGER, &[&[1]]),
-                &value(SET, &[]),
-                &encapsulated,
-                &value(SET, &[]),
-            ],
+            &[&value(INTEGER, &[&[1]]), &value(SET, &[]), &encapsulated, &value(SET, &[])],
         );
-        wrap(
-            SEQUENCE,
-            &[
-                &value(OBJECT_IDENTIFIER, &[SIGNED_DATA]),
-                &wrap(EXPLICIT_0, &[&data]),
-            ],
-        )
+        wrap(SEQUENCE, &[&value(OBJECT_IDENTIFIER, &[SIGNED_DATA]), &wrap(EXPLICIT_0, &[&data])])
     }
 
     /// A signed-data envelope around a MIME entity, for tests elsewhere.
@@ -203,19 +185,10 @@ pub(super) mod tests {
 
     #[test]
     fn octet_strings_in_pieces_are_joined() {
-        let pieces = [
-            value(OCTET_STRING, &[b"App"]),
-            value(OCTET_STRING, &[b"roved"]),
-        ];
+        let pieces = [value(OCTET_STRING, &[b"App"]), value(OCTET_STRING, &[b"roved"])];
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
-        check(
-            &signed(endless, &endless(OCTET_STRING_IN_PIECES, &pieces)),
-            Some(b"Approved"),
-        );
-        check(
-            &signed(value, &value(OCTET_STRING_IN_PIECES, &pieces)),
-            Some(b"Approved"),
-        );
+        check(&signed(endless, &endless(OCTET_STRING_IN_PIECES, &pieces)), Some(b"Approved"));
+        check(&signed(value, &value(OCTET_STRING_IN_PIECES, &pieces)), Some(b"Approved"));
     }
 
     #[test]

@@ -79,13 +79,7 @@ impl Word {
             }
             _ => return None,
         };
-        Some((
-            Self {
-                charset: charset.to_ascii_lowercase(),
-                bytes,
-            },
-            after,
-        ))
+        Some((Self { charset: charset.to_ascii_lowercase(), bytes }, after))
     }
 }
 
@@ -100,10 +94,7 @@ mod tests {
     #[test]
     fn words_are_read_and_the_rest_is_kept() {
         check("plain", "plain");
-        check(
-            "Re: =?UTF-8?Q?Gr=C3=BC=C3=9Fe_an?= alle",
-            "Re: Gr\u{fc}\u{df}e an alle",
-        );
+        check("Re: =?UTF-8?Q?Gr=C3=BC=C3=9Fe_an?= alle", "Re: Gr\u{fc}\u{df}e an alle");
         check("=?utf-8?B?w6k=?= =?utf-8?B?w6g=?=", "\u{e9}\u{e8}");
         check("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=", "\u{e9}");
         check("=?utf-8?Q?a?= b =?utf-8?Q?c?=", "a b c");

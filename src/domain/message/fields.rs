@@ -59,13 +59,7 @@ pub(super) fn read(
             findings.fatal("header_repeated", name);
         }
     }
-    if owner == Owner::Mail
-        && headers
-            .iter()
-            .filter(|h| h.is("Content-Disposition"))
-            .count()
-            > 1
-    {
+    if owner == Owner::Mail && headers.iter().filter(|h| h.is("Content-Disposition")).count() > 1 {
         findings.fatal("header_repeated", "Content-Disposition");
     }
     (headers, body_at)
@@ -83,23 +77,14 @@ fn scan(
     let mut lines = 0;
     let mut at = span.start;
     if owner == Owner::Mail && matches!(raw.get(at), Some(b'\r' | b'\n')) {
-        findings.fatal(
-            "blank_line_before_header",
-            "the mail begins with an empty line",
-        );
-        at += raw
-            .iter()
-            .take_while(|b| matches!(b, b'\r' | b'\n'))
-            .count();
+        findings.fatal("blank_line_before_header", "the mail begins with an empty line");
+        at += raw.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     }
     let body_at = loop {
         if at >= span.end {
             // An empty part is `--b CRLF CRLF --b`; a mail always has the blank line.
             if owner == Owner::Mail || !headers.is_empty() || open.is_some() {
-                findings.fatal(
-                    "header_unterminated",
-                    "the header is not followed by a blank line",
-                );
+                findings.fatal("header_unterminated", "the header is not followed by a blank line");
             }
             break span.end;
         }
@@ -109,10 +94,7 @@ fn scan(
         }
         lines += 1;
         if lines > limits.header_lines_max {
-            findings.fatal(
-                "too_many_header_lines",
-                &limits.header_lines_max.to_string(),
-            );
+            findings.fatal("too_many_header_lines", &limits.header_lines_max.to_string());
             break blank_line_after(raw, at..span.end);
         }
         let text = &raw[line.clone()];
@@ -184,17 +166,12 @@ fn close(
             // In a part, where the name of a file is often written so, a byte
             // that matters is caught as a bad boundary or charset.
             let matters = owner == Owner::Mail
-                && ONCE_IN_A_MAIL
-                    .iter()
-                    .any(|it| name.eq_ignore_ascii_case(it));
+                && ONCE_IN_A_MAIL.iter().any(|it| name.eq_ignore_ascii_case(it));
             findings.add("header_not_utf8", &name, matters);
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         }
     };
-    headers.push(Header {
-        name,
-        value: value.trim_matches([' ', '\t']).to_owned(),
-    });
+    headers.push(Header { name, value: value.trim_matches([' ', '\t']).to_owned() });
 }
 
 /// RFC 5322 §2.2.3: the line ends go, the white space after them stays.
@@ -217,11 +194,7 @@ pub(super) fn line_at(raw: &[u8], span: Range<usize>) -> (Range<usize>, usize) {
     match memchr::memchr(b'\n', &raw[span.clone()]) {
         Some(length) => {
             let end = span.start + length;
-            let content = if raw[span.start..end].ends_with(b"\r") {
-                end - 1
-            } else {
-                end
-            };
+            let content = if raw[span.start..end].ends_with(b"\r") { end - 1 } else { end };
             (span.start..content, end + 1)
         }
         None => (span.clone(), span.end),
@@ -246,38 +219,19 @@ mod tests {
 
     fn check(raw: &[u8], names: &[&str], codes: &[&str]) {
         let mut findings = Findings::default();
-        let limits = Limits {
-            header_lines_max: 5,
-            header_bytes_max: 60,
-            ..Limits::default()
-        };
+        let limits = Limits { header_lines_max: 5, header_bytes_max: 60, ..Limits::default() };
         let (headers, _) = read(raw, 0..raw.len(), Owner::Mail, &limits, &mut findings);
-        let got: Vec<_> = headers
-            .iter()
-            .map(|h| format!("{}={}", h.name, h.value))
-            .collect();
+        let got: Vec<_> = headers.iter().map(|h| format!("{}={}", h.name, h.value)).collect();
         assert_eq!(got, names, "{}", String::from_utf8_lossy(raw));
-        let got: Vec<_> = findings
-            .into_list()
-            .iter()
-            .map(|finding| finding.code)
-            .collect();
+        let got: Vec<_> = findings.into_list().iter().map(|finding| finding.code).collect();
         assert_eq!(got, codes, "{}", String::from_utf8_lossy(raw));
     }
 
     #[test]
     fn an_ordinary_header_is_unfolded_and_kept_in_order() {
-        check(
-            b"Subject: one\r\n two\r\nX-A:b\r\n\r\nbody",
-            &["Subject=one two", "X-A=b"],
-            &[],
-        );
+        check(b"Subject: one\r\n two\r\nX-A:b\r\n\r\nbody", &["Subject=one two", "X-A=b"], &[]);
         check(b"Subject: one\n\ttwo\n\nbody", &["Subject=one\ttwo"], &[]);
-        check(
-            "Subject: ol\u{e9}\r\n\r\n".as_bytes(),
-            &["Subject=ol\u{e9}"],
-            &[],
-        );
+        check("Subject: ol\u{e9}\r\n\r\n".as_bytes(), &["Subject=ol\u{e9}"], &[]);
     }
 
     #[test]
@@ -287,42 +241,14 @@ mod tests {
             &["Subject=a", "subject=b"],
             &["header_repeated"],
         );
-        check(
-            b"Subject : a\r\n\r\n",
-            &["Subject=a"],
-            &["space_before_colon"],
-        );
-        check(
-            b"Subject: a\rFrom: b\r\n\r\n",
-            &["Subject=a\rFrom: b"],
-            &["bare_cr_in_header"],
-        );
-        check(
-            b"Subject: a\0b\r\n\r\n",
-            &["Subject=a\0b"],
-            &["nul_in_header"],
-        );
-        check(
-            b"Subject: \xe9\r\n\r\n",
-            &["Subject=\u{fffd}"],
-            &["header_not_utf8"],
-        );
-        check(
-            b"X-A: b\r\nhello\r\nX-C: d\r\n\r\n",
-            &["X-A=b"],
-            &["header_without_colon"],
-        );
-        check(
-            b"X-A: b\r\n \r\nX-C: d\r\n\r\n",
-            &["X-A=b", "X-C=d"],
-            &["blank_folded_line"],
-        );
+        check(b"Subject : a\r\n\r\n", &["Subject=a"], &["space_before_colon"]);
+        check(b"Subject: a\rFrom: b\r\n\r\n", &["Subject=a\rFrom: b"], &["bare_cr_in_header"]);
+        check(b"Subject: a\0b\r\n\r\n", &["Subject=a\0b"], &["nul_in_header"]);
+        check(b"Subject: \xe9\r\n\r\n", &["Subject=\u{fffd}"], &["header_not_utf8"]);
+        check(b"X-A: b\r\nhello\r\nX-C: d\r\n\r\n", &["X-A=b"], &["header_without_colon"]);
+        check(b"X-A: b\r\n \r\nX-C: d\r\n\r\n", &["X-A=b", "X-C=d"], &["blank_folded_line"]);
         check(b"X-A: b\r\n", &["X-A=b"], &["header_unterminated"]);
-        check(
-            b"\r\nX-A: b\r\n\r\n",
-            &["X-A=b"],
-            &["blank_line_before_header"],
-        );
+        check(b"\r\nX-A: b\r\n\r\n", &["X-A=b"], &["blank_line_before_header"]);
         check(b" X-A: b\r\n\r\n", &[], &["header_starts_folded"]);
     }
 

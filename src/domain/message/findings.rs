@@ -40,11 +40,7 @@ impl Findings {
             .map(|c| if c.is_control() { '\u{fffd}' } else { c })
             .take(DETAIL_CHARS_MAX)
             .collect();
-        let finding = Finding {
-            code,
-            detail,
-            disqualifies,
-        };
+        let finding = Finding { code, detail, disqualifies };
         if !self.list.contains(&finding) {
             self.has_fatal |= disqualifies;
             self.list.push(finding);

@@ -29,11 +29,7 @@ pub(super) fn unflow(text: &str, del_sp: bool) -> String {
             }
         }
         if content.ends_with(' ') && !is_separator {
-            whole.push_str(if del_sp {
-                &content[..content.len() - 1]
-            } else {
-                content
-            });
+            whole.push_str(if del_sp { &content[..content.len() - 1] } else { content });
             open = Some(depth);
         } else {
             whole.push_str(content);
@@ -66,18 +62,10 @@ mod tests {
 
     #[test]
     fn quotes_keep_their_depth_and_separators_stand() {
-        check(
-            "> do you \n> agree?\nyes\n",
-            false,
-            "> do you agree?\nyes\n",
-        );
+        check("> do you \n> agree?\nyes\n", false, "> do you agree?\nyes\n");
         check(">> a \n> b\n", false, ">> a\n> b\n");
         check("yes\n-- \nAna\n", false, "yes\n-- \nAna\n");
         check("yes \n-- \nAna", false, "yes\n-- \nAna");
-        check(
-            " > not a quote\n From here\n",
-            false,
-            "> not a quote\nFrom here\n",
-        );
+        check(" > not a quote\n From here\n", false, "> not a quote\nFrom here\n");
     }
 }

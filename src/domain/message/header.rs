@@ -18,8 +18,5 @@ impl Header {
 
 /// The values of every field of that name, topmost first.
 pub fn values<'a>(headers: &'a [Header], name: &'a str) -> impl Iterator<Item = &'a str> {
-    headers
-        .iter()
-        .filter(move |header| header.is(name))
-        .map(|header| header.value.as_str())
+    headers.iter().filter(move |header| header.is(name)).map(|header| header.value.as_str())
 }

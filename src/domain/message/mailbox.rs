@@ -72,11 +72,7 @@ pub(super) fn one(field: &str) -> Result<Mailbox, FromProblem> {
 
 /// The readable mailboxes of a field that may hold many, in order.
 pub(super) fn many(field: &str) -> Vec<Mailbox> {
-    List::parse(field)
-        .entries
-        .iter()
-        .filter_map(|entry| entry.mailbox().ok())
-        .collect()
+    List::parse(field).entries.iter().filter_map(|entry| entry.mailbox().ok()).collect()
 }
 
 /// C0, C1 and the format characters (general category Cf) that draw nothing
@@ -168,10 +164,7 @@ impl Entry {
                 return Err(FromProblem::NotAnAddress);
             }
             let address = EmailAddress::parse(bare).map_err(|_| FromProblem::NotAnAddress)?;
-            return Ok(Mailbox {
-                name: name_of(&self.comment),
-                address,
-            });
+            return Ok(Mailbox { name: name_of(&self.comment), address });
         };
         let angle = angle.trim();
         if angle.starts_with('@') {
@@ -184,9 +177,8 @@ impl Entry {
         if bare.contains('@') && !repeats {
             return Err(FromProblem::SecondAddress);
         }
-        let name = [self.quoted.as_str(), bare, self.comment.as_str()]
-            .into_iter()
-            .find_map(name_of);
+        let name =
+            [self.quoted.as_str(), bare, self.comment.as_str()].into_iter().find_map(name_of);
         Ok(Mailbox { name, address })
     }
 }
@@ -254,37 +246,19 @@ mod tests {
 
     fn check(field: &str, expected: Result<(&str, Option<&str>), FromProblem>) {
         let got = one(field);
-        let got = got
-            .as_ref()
-            .map(|m| (m.address.to_string(), m.name.as_deref()))
-            .map_err(|p| *p);
+        let got = got.as_ref().map(|m| (m.address.to_string(), m.name.as_deref())).map_err(|p| *p);
         assert_eq!(got, expected.map(|(a, n)| (a.to_owned(), n)), "{field:?}");
     }
 
     #[test]
     fn ordinary_senders_are_read() {
         check("ana@x.test", Ok(("ana@x.test", None)));
-        check(
-            "Ana Silva <ana@x.test>",
-            Ok(("ana@x.test", Some("Ana Silva"))),
-        );
-        check(
-            "\"Silva, Ana\" <ana@X.test>",
-            Ok(("ana@x.test", Some("Silva, Ana"))),
-        );
-        check(
-            "\"ana@x.test\" <ana@x.test>",
-            Ok(("ana@x.test", Some("ana@x.test"))),
-        );
-        check(
-            "ana@x.test <ana@x.test>",
-            Ok(("ana@x.test", Some("ana@x.test"))),
-        );
+        check("Ana Silva <ana@x.test>", Ok(("ana@x.test", Some("Ana Silva"))));
+        check("\"Silva, Ana\" <ana@X.test>", Ok(("ana@x.test", Some("Silva, Ana"))));
+        check("\"ana@x.test\" <ana@x.test>", Ok(("ana@x.test", Some("ana@x.test"))));
+        check("ana@x.test <ana@x.test>", Ok(("ana@x.test", Some("ana@x.test"))));
         check("ana@x.test (Ana)", Ok(("ana@x.test", Some("Ana"))));
-        check(
-            "=?utf-8?Q?Jos=C3=A9?= <jose@x.test>",
-            Ok(("jose@x.test", Some("Jos\u{e9}"))),
-        );
+        check("=?utf-8?Q?Jos=C3=A9?= <jose@x.test>", Ok(("jose@x.test", Some("Jos\u{e9}"))));
         check("<ana@x.test>", Ok(("ana@x.test", None)));
     }
 
@@ -292,10 +266,7 @@ mod tests {
     fn a_sender_that_could_be_two_people_is_nobody() {
         check("", Err(FromProblem::Missing));
         check("a@x.test, b@x.test", Err(FromProblem::SeveralMailboxes));
-        check(
-            "Silva, Ana <ana@x.test>",
-            Err(FromProblem::SeveralMailboxes),
-        );
+        check("Silva, Ana <ana@x.test>", Err(FromProblem::SeveralMailboxes));
         check("all: a@x.test;", Err(FromProblem::Group));
         check("<@b.test:a@x.test>", Err(FromProblem::SourceRoute));
         check("a@x.test <b@x.test>", Err(FromProblem::SecondAddress));
@@ -304,14 +275,8 @@ mod tests {
         check("\"a\"@x.test", Err(FromProblem::NotAnAddress));
         check("<\"a@x.test>\"@y.test>", Err(FromProblem::NotAnAddress));
         check("<a@x.test@y.test>", Err(FromProblem::NotAnAddress));
-        check(
-            "Ana <a\u{200b}@x.test>",
-            Err(FromProblem::ControlOrFormatCharacter),
-        );
-        check(
-            "Ana\u{202e} <a@x.test>",
-            Err(FromProblem::ControlOrFormatCharacter),
-        );
+        check("Ana <a\u{200b}@x.test>", Err(FromProblem::ControlOrFormatCharacter));
+        check("Ana\u{202e} <a@x.test>", Err(FromProblem::ControlOrFormatCharacter));
         check("Ana", Err(FromProblem::NotAnAddress));
         check("<>", Err(FromProblem::NotAnAddress));
     }

@@ -54,22 +54,19 @@ pub const INSTANCE_HEADER: &str = "X-Countersign-Instance";
 /// Says where a mail comes from; `raw` is what `message` was read from.
 pub fn origin(message: &Message, raw: &[u8], ours: &Ours) -> Judged {
     let text = shown_text(message);
-    let is_own_mail = message.header_values(INSTANCE_HEADER).any(|id| {
-        id.trim()
-            .parse::<InstanceId>()
-            .is_ok_and(|id| id == ours.instance)
-    });
+    let is_own_mail = message
+        .header_values(INSTANCE_HEADER)
+        .any(|id| id.trim().parse::<InstanceId>().is_ok_and(|id| id == ours.instance));
     if is_own_mail {
         return judged(Origin::Loop, "own_instance_header");
     }
     if let Some(judged) = by_report(message, raw, &text) {
         return judged;
     }
-    let is_from_us = message.from.as_ref().is_ok_and(|from| {
-        ours.addresses
-            .iter()
-            .any(|own| own.is_same_mailbox(&from.address))
-    });
+    let is_from_us = message
+        .from
+        .as_ref()
+        .is_ok_and(|from| ours.addresses.iter().any(|own| own.is_same_mailbox(&from.address)));
     if is_from_us {
         return judged(Origin::Loop, "from_own_address");
     }
@@ -115,11 +112,7 @@ pub fn origin(message: &Message, raw: &[u8], ours: &Ours) -> Judged {
 }
 
 fn judged(origin: Origin, because: &'static str) -> Judged {
-    Judged {
-        origin,
-        because,
-        report: None,
-    }
+    Judged { origin, because, report: None }
 }
 
 /// Multipart/report says what it is (RFC 6522 §3), and so do its parts where
@@ -127,11 +120,7 @@ fn judged(origin: Origin, because: &'static str) -> Judged {
 fn by_report(message: &Message, raw: &[u8], text: &str) -> Option<Judged> {
     let top = message.parts.first()?;
     let is_report = top.is("multipart/report");
-    let kind = top
-        .kind
-        .text("report-type")
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let kind = top.kind.text("report-type").unwrap_or_default().to_ascii_lowercase();
     let has = |test: fn(&super::structure::Part) -> bool| message.parts.iter().any(test);
     let is_feedback = |it: &super::structure::Part| it.is("message/feedback-report");
     let is_tls = |it: &super::structure::Part| it.media_type().starts_with("application/tlsrpt");
@@ -154,21 +143,10 @@ fn by_report(message: &Message, raw: &[u8], text: &str) -> Option<Judged> {
         // A filter that refuses a mail may say so in this form (RFC 5429
         // §2.1.2); the mail did not arrive.
         if fold(&message.subject).contains("rejected") {
-            let report = report.map(|it| Report {
-                kind: ReportKind::Failed,
-                ..it
-            });
-            return Some(Judged {
-                origin: Origin::Bounce,
-                because: "report_rejection",
-                report,
-            });
+            let report = report.map(|it| Report { kind: ReportKind::Failed, ..it });
+            return Some(Judged { origin: Origin::Bounce, because: "report_rejection", report });
         }
-        return Some(Judged {
-            origin: Origin::ReadReceipt,
-            because: "report_disposition",
-            report,
-        });
+        return Some(Judged { origin: Origin::ReadReceipt, because: "report_disposition", report });
     }
     let is_status = is_report && matches!(kind.as_str(), "delivery-status" | "");
     if is_status || (has(report::is_delivery_status) && !is_forwarded) {
@@ -178,20 +156,13 @@ fn by_report(message: &Message, raw: &[u8], text: &str) -> Option<Judged> {
 }
 
 fn bounced(message: &Message, raw: &[u8], text: &str, because: &'static str) -> Judged {
-    Judged {
-        origin: Origin::Bounce,
-        because,
-        report: Some(report::of_bounce(message, raw, text)),
-    }
+    Judged { origin: Origin::Bounce, because, report: Some(report::of_bounce(message, raw, text)) }
 }
 
 /// Aggregate reports about our domain's mail (RFC 7489 §7.2.1.1).
 fn feedback(message: &Message) -> Option<&'static str> {
     let subject = fold(&message.subject);
-    let returns_a_mail = message
-        .attachments
-        .iter()
-        .any(super::parse::Attachment::is_message);
+    let returns_a_mail = message.attachments.iter().any(super::parse::Attachment::is_message);
     if returns_a_mail && COMPLAINTS.begin(&subject).is_some() {
         return Some("complaint_subject");
     }
@@ -229,10 +200,7 @@ fn declared_automatic(message: &Message, text: &str) -> Option<&'static str> {
         return Some("reaction");
     }
     // Outlook writes a first line instead: "Ana reacted to your message:".
-    let first_line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
+    let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let first_line: String = first_line.chars().take(200).collect();
     if REACTIONS.stand_in(&fold(&message.subject)) || REACTIONS.stand_in(&fold(&first_line)) {
         return Some("reaction");
@@ -250,9 +218,8 @@ fn declared_automatic(message: &Message, text: &str) -> Option<&'static str> {
             return Some("vendor_header");
         }
     }
-    let precedence = ["Precedence", "X-Precedence"]
-        .into_iter()
-        .flat_map(|name| message.header_values(name));
+    let precedence =
+        ["Precedence", "X-Precedence"].into_iter().flat_map(|name| message.header_values(name));
     for value in precedence {
         match keyword(value).as_str() {
             "bulk" | "list" if list(message).is_some() => {}
@@ -314,10 +281,7 @@ fn list(message: &Message) -> Option<&'static str> {
         "X-Mailman-Version",
         "X-Listserver",
     ];
-    FIELDS
-        .iter()
-        .any(|name| message.header_values(name).next().is_some())
-        .then_some("list_header")
+    FIELDS.iter().any(|name| message.header_values(name).next().is_some()).then_some("list_header")
 }
 
 /// The plain text, or the HTML with its tags roughly taken out: enough to
@@ -335,16 +299,10 @@ fn without_tags(html: &str, chars_max: usize) -> String {
     let mut text = String::new();
     let mut in_tag = false;
     let mut silent: Option<&str> = None;
-    let mut rest = html
-        .get(..html.floor_char_boundary(chars_max * 5))
-        .unwrap_or_default();
+    let mut rest = html.get(..html.floor_char_boundary(chars_max * 5)).unwrap_or_default();
     while let Some(c) = rest.chars().next() {
         if c == '<' {
-            let head: String = rest
-                .chars()
-                .take(8)
-                .collect::<String>()
-                .to_ascii_lowercase();
+            let head: String = rest.chars().take(8).collect::<String>().to_ascii_lowercase();
             match silent {
                 Some(end) if head.starts_with(end) => silent = None,
                 None if head.starts_with("<style") => silent = Some("</style"),
@@ -392,24 +350,13 @@ mod tests {
         } else {
             "Subject: Re: Access\r\n"
         };
-        let end = if head.is_empty() || head.contains("\r\n\r\n") {
-            ""
-        } else {
-            "\r\n"
-        };
+        let end = if head.is_empty() || head.contains("\r\n\r\n") { "" } else { "\r\n" };
         let raw = format!("{from}{subject}{head}{end}\r\n{body}");
         let message = parse(raw.as_bytes(), &Limits::default());
         let addresses = [EmailAddress::parse("access@own.test").unwrap()];
-        let ours = Ours {
-            instance: OURS.parse().unwrap(),
-            addresses: &addresses,
-        };
+        let ours = Ours { instance: OURS.parse().unwrap(), addresses: &addresses };
         let judged = origin(&message, raw.as_bytes(), &ours);
-        assert_eq!(
-            (judged.origin, judged.because),
-            (origin_expected, because),
-            "{raw}"
-        );
+        assert_eq!((judged.origin, judged.because), (origin_expected, because), "{raw}");
     }
 
     #[test]
@@ -436,10 +383,7 @@ mod tests {
     fn programs_that_say_so_are_believed() {
         let auto = |head, because| check(head, "yes", Origin::AutoReply, because);
         auto("Auto-Submitted: auto-replied", "auto_submitted");
-        auto(
-            "Auto-Submitted: auto-generated; owner-email=\"a@x.test\"",
-            "auto_submitted",
-        );
+        auto("Auto-Submitted: auto-generated; owner-email=\"a@x.test\"", "auto_submitted");
         auto("Auto-Submitted: (no) auto-notified", "auto_submitted");
         auto("Precedence: bulk", "precedence");
         auto("X-Precedence: auto_reply", "precedence");
@@ -447,31 +391,15 @@ mod tests {
         auto("X-Autorespond: Access", "vendor_header");
         auto("X-FC-MachineGenerated: true", "vendor_header");
         auto("Subject: Automatic reply: Access", "absence_subject");
-        auto(
-            "Return-Path: <>\r\nSubject: Automatic reply: Access",
-            "absence_subject",
-        );
+        auto("Return-Path: <>\r\nSubject: Automatic reply: Access", "absence_subject");
         auto("Content-Type: text/calendar; method=REPLY", "calendar");
-        auto(
-            "Content-Type: text/vnd.google.email-reaction+json",
-            "reaction",
-        );
+        auto("Content-Type: text/vnd.google.email-reaction+json", "reaction");
     }
 
     #[test]
     fn an_absence_note_without_a_word_in_its_header_is_known() {
-        check(
-            "",
-            "I am out of the office until 4 May.\r\n",
-            Origin::AutoReply,
-            "absence_body",
-        );
-        check(
-            "",
-            "Approved. I am out of office from Monday.",
-            Origin::Person,
-            "nothing_automatic",
-        );
+        check("", "I am out of the office until 4 May.\r\n", Origin::AutoReply, "absence_body");
+        check("", "Approved. I am out of office from Monday.", Origin::Person, "nothing_automatic");
     }
 
     #[test]
@@ -494,12 +422,7 @@ mod tests {
     #[test]
     fn what_nobody_may_answer_is_a_bounce() {
         check("Return-Path: <>", "yes", Origin::Bounce, "null_return_path");
-        check(
-            "From: MAILER-DAEMON@x.test",
-            "yes",
-            Origin::Bounce,
-            "daemon_sender",
-        );
+        check("From: MAILER-DAEMON@x.test", "yes", Origin::Bounce, "daemon_sender");
         check(
             "From: Mail System <>\r\nSubject: Access",
             "It could not be delivered.",
@@ -512,24 +435,14 @@ mod tests {
             Origin::Bounce,
             "bounce_body",
         );
-        check(
-            "X-Failed-Recipients: a@x.test",
-            "yes",
-            Origin::Bounce,
-            "failed_recipients_header",
-        );
+        check("X-Failed-Recipients: a@x.test", "yes", Origin::Bounce, "failed_recipients_header");
         check(
             "Subject: Undelivered Mail Returned to Sender",
             "x",
             Origin::Bounce,
             "bounce_subject",
         );
-        check(
-            "Subject: Nicht zustellbar: Zugriff",
-            "x",
-            Origin::Bounce,
-            "bounce_subject",
-        );
+        check("Subject: Nicht zustellbar: Zugriff", "x", Origin::Bounce, "bounce_subject");
     }
 
     #[test]
@@ -542,33 +455,19 @@ mod tests {
         };
         for (kind, origin, because) in [
             ("delivery-status", Origin::Bounce, "report_delivery_status"),
-            (
-                "disposition-notification",
-                Origin::ReadReceipt,
-                "report_disposition",
-            ),
+            ("disposition-notification", Origin::ReadReceipt, "report_disposition"),
             ("feedback-report", Origin::FeedbackReport, "report_feedback"),
         ] {
             check(&report(kind, kind), "", origin, because);
         }
-        check(
-            &report("made-up", "x-made-up"),
-            "",
-            Origin::AutoReply,
-            "report_other",
-        );
+        check(&report("made-up", "x-made-up"), "", Origin::AutoReply, "report_other");
     }
 
     #[test]
     fn our_own_mail_is_known_at_the_top_only() {
         let own = format!("{INSTANCE_HEADER}: {OURS}");
         check(&own, "Please answer.", Origin::Loop, "own_instance_header");
-        check(
-            "From: Access <ACCESS@own.test>",
-            "Please answer.",
-            Origin::Loop,
-            "from_own_address",
-        );
+        check("From: Access <ACCESS@own.test>", "Please answer.", Origin::Loop, "from_own_address");
         let bounce = format!(
             "From: mailer-daemon@x.test\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\
              \r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{own}\r\n\r\nx\r\n--b--\r\n"

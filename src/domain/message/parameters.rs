@@ -56,11 +56,7 @@ impl Structured {
                 None => has_junk = true,
             }
         }
-        Self {
-            value: value.to_ascii_lowercase(),
-            parameters: combine(written),
-            has_junk,
-        }
+        Self { value: value.to_ascii_lowercase(), parameters: combine(written), has_junk }
     }
 
     pub(super) fn parameter(&self, name: &str) -> Option<&Parameter> {
@@ -69,9 +65,7 @@ impl Structured {
 
     /// The value alone, where a second reading would do no harm.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .get(name)
-            .map(|parameter| parameter.value.as_str())
+        self.parameters.get(name).map(|parameter| parameter.value.as_str())
     }
 }
 
@@ -130,21 +124,14 @@ impl<'a> Cursor<'a> {
             return None;
         }
         self.skip_space_and_comments();
-        let (value, mut has_junk) = if self.rest.starts_with('"') {
-            self.quoted()
-        } else {
-            self.bare()
-        };
+        let (value, mut has_junk) =
+            if self.rest.starts_with('"') { self.quoted() } else { self.bare() };
         self.skip_space_and_comments();
         if !self.rest.is_empty() && !self.rest.starts_with(';') {
             has_junk = true;
             self.take_until(&[';']);
         }
-        Some(Written {
-            name,
-            value,
-            has_junk,
-        })
+        Some(Written { name, value, has_junk })
     }
 
     fn quoted(&mut self) -> (String, bool) {
@@ -178,12 +165,7 @@ impl<'a> Cursor<'a> {
 
 fn combine(written: Vec<Written>) -> BTreeMap<String, Parameter> {
     let mut forms: BTreeMap<String, Forms> = BTreeMap::new();
-    for Written {
-        name,
-        value,
-        has_junk,
-    } in written
-    {
+    for Written { name, value, has_junk } in written {
         let (base, section, is_extended) = form_of(&name);
         let form = forms.entry(base.to_owned()).or_default();
         form.has_junk |= has_junk;
@@ -193,10 +175,7 @@ fn combine(written: Vec<Written>) -> BTreeMap<String, Parameter> {
             None => form.plain.push(value),
         }
     }
-    forms
-        .into_iter()
-        .map(|(name, forms)| (name, forms.settle()))
-        .collect()
+    forms.into_iter().map(|(name, forms)| (name, forms.settle())).collect()
 }
 
 /// Splits `filename*1*` into its name, section and whether it is percent-coded.
@@ -229,27 +208,18 @@ impl Forms {
         let forms = self.plain.len() + self.extended.len() + usize::from(!self.sections.is_empty());
         let mut is_ambiguous = self.has_junk || forms > 1;
         self.sections.sort_by_key(|(section, _, _)| *section);
-        is_ambiguous |= self
-            .sections
-            .iter()
-            .zip(0_u32..)
-            .any(|((section, _, _), at)| *section != at);
+        is_ambiguous |=
+            self.sections.iter().zip(0_u32..).any(|((section, _, _), at)| *section != at);
         let value = if let Some(value) = self.extended.into_iter().next() {
             extended_value(&[(true, value)])
         } else if self.sections.is_empty() {
             self.plain.into_iter().next().unwrap_or_default()
         } else {
-            let pieces: Vec<_> = self
-                .sections
-                .into_iter()
-                .map(|(_, coded, text)| (coded, text))
-                .collect();
+            let pieces: Vec<_> =
+                self.sections.into_iter().map(|(_, coded, text)| (coded, text)).collect();
             extended_value(&pieces)
         };
-        Parameter {
-            value,
-            is_ambiguous,
-        }
+        Parameter { value, is_ambiguous }
     }
 }
 
@@ -282,9 +252,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let hex = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
         match hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             Some(value) if byte == b'%' => {
                 decoded.push(value);
@@ -306,26 +274,14 @@ mod tests {
     fn check(field: &str, value: &str, name: &str, expected: Option<(&str, bool)>) {
         let read = Structured::parse(field);
         assert_eq!(read.value, value, "{field}");
-        let got = read
-            .parameter(name)
-            .map(|it| (it.value.as_str(), it.is_ambiguous));
+        let got = read.parameter(name).map(|it| (it.value.as_str(), it.is_ambiguous));
         assert_eq!(got, expected, "{field}");
     }
 
     #[test]
     fn the_usual_forms_are_read() {
-        check(
-            "Text/Plain; charset=utf-8",
-            "text/plain",
-            "charset",
-            Some(("utf-8", false)),
-        );
-        check(
-            "text/plain ; CHARSET=\"utf-8\";",
-            "text/plain",
-            "charset",
-            Some(("utf-8", false)),
-        );
+        check("Text/Plain; charset=utf-8", "text/plain", "charset", Some(("utf-8", false)));
+        check("text/plain ; CHARSET=\"utf-8\";", "text/plain", "charset", Some(("utf-8", false)));
         check(
             "text/plain (ok); charset=us-ascii (Plain text)",
             "text/plain",
@@ -361,34 +317,14 @@ mod tests {
             "filename",
             Some(("ab", false)),
         );
-        check(
-            "a; f*0*=iso-8859-1''%e9; f*1=-; f*2*=%e8",
-            "a",
-            "f",
-            Some(("\u{e9}-\u{e8}", false)),
-        );
+        check("a; f*0*=iso-8859-1''%e9; f*1=-; f*2*=%e8", "a", "f", Some(("\u{e9}-\u{e8}", false)));
     }
 
     #[test]
     fn two_readings_are_called_so() {
-        check(
-            "m/m; boundary=a; boundary=b",
-            "m/m",
-            "boundary",
-            Some(("a", true)),
-        );
-        check(
-            "m/m; boundary=a; boundary*=us-ascii''b",
-            "m/m",
-            "boundary",
-            Some(("b", true)),
-        );
-        check(
-            "m/m; boundary=a; boundary*0=b",
-            "m/m",
-            "boundary",
-            Some(("b", true)),
-        );
+        check("m/m; boundary=a; boundary=b", "m/m", "boundary", Some(("a", true)));
+        check("m/m; boundary=a; boundary*=us-ascii''b", "m/m", "boundary", Some(("b", true)));
+        check("m/m; boundary=a; boundary*0=b", "m/m", "boundary", Some(("b", true)));
         check("m/m; boundary*1=b", "m/m", "boundary", Some(("b", true)));
         check("m/m; boundary=\"a", "m/m", "boundary", Some(("a", true)));
         check("m/m; boundary=a b", "m/m", "boundary", Some(("a", true)));

@@ -98,10 +98,7 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Message {
     }
     let parts = structure::read(read, limits, &mut findings);
     let views = views::read(read, &parts, limits, &mut findings);
-    let headers = parts
-        .first()
-        .map(|top| top.headers.clone())
-        .unwrap_or_default();
+    let headers = parts.first().map(|top| top.headers.clone()).unwrap_or_default();
     notice_hidden_controls(&headers, &mut findings);
     notice_bare_cr(read, &parts, &mut findings);
     let sender = only(&headers, "Sender").map(mailbox::one);
@@ -122,12 +119,8 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Message {
             .replace(['\r', '\n'], " "),
         message_id: only(&headers, "Message-ID")
             .and_then(|field| thread::ids(field).into_iter().next()),
-        in_reply_to: only(&headers, "In-Reply-To")
-            .map(thread::ids)
-            .unwrap_or_default(),
-        references: only(&headers, "References")
-            .map(thread::ids)
-            .unwrap_or_default(),
+        in_reply_to: only(&headers, "In-Reply-To").map(thread::ids).unwrap_or_default(),
+        references: only(&headers, "References").map(thread::ids).unwrap_or_default(),
         date: first("Date").and_then(date),
         plain: views.plain,
         html: views.html,
@@ -157,9 +150,7 @@ impl Message {
     /// A meeting invitation or an answer to one: a calendar part with a method
     /// (RFC 6047 §2.4), not a calendar file attached by a person.
     pub fn is_calendar(&self) -> bool {
-        self.calendar_method
-            .as_deref()
-            .is_some_and(|method| method != "publish")
+        self.calendar_method.as_deref().is_some_and(|method| method != "publish")
     }
 
     /// Has a `winmail.dat`: the words may be in there, where we do not look.
@@ -169,9 +160,7 @@ impl Message {
 
     /// An emoji put under a mail (Gmail's format), not an answer.
     pub fn is_reaction(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| part.is("text/vnd.google.email-reaction+json"))
+        self.parts.iter().any(|part| part.is("text/vnd.google.email-reaction+json"))
     }
 }
 
@@ -186,11 +175,8 @@ fn return_path(field: Option<&str>) -> ReturnPath {
         return ReturnPath::Absent;
     };
     let path = field.trim();
-    let path = path
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-        .unwrap_or(path)
-        .trim();
+    let path =
+        path.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(path).trim();
     if path.is_empty() {
         return ReturnPath::Null;
     }
@@ -211,8 +197,7 @@ fn calendar_method(raw: &[u8], parts: &[Part]) -> Option<String> {
     }
     let text = part.decoded(raw);
     let head = String::from_utf8_lossy(text.get(..2_000).unwrap_or(&text)).to_ascii_lowercase();
-    head.lines()
-        .find_map(|line| line.trim().strip_prefix("method:").map(str::to_owned))
+    head.lines().find_map(|line| line.trim().strip_prefix("method:").map(str::to_owned))
 }
 
 /// A display name with a line end in it is a trick. In a subject, which
@@ -225,9 +210,7 @@ fn notice_hidden_controls(headers: &[Header], findings: &mut Findings) {
     }
     for subject in header::values(headers, "Subject").filter(|it| encoded_word::hides_control(it)) {
         let shown = encoded_word::decode(subject);
-        let is_worse = shown
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t'));
+        let is_worse = shown.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t'));
         findings.add("control_in_encoded_word", "Subject", is_worse);
     }
 }
@@ -267,20 +250,14 @@ mod tests {
              References: <r0@own.test>\n <r1@own.test>\nMIME-Version: 1.0\n\nApproved.\n",
         );
         assert_eq!(message.structure, []);
-        assert_eq!(
-            message.from.as_ref().unwrap().address.to_string(),
-            "ana@x.test"
-        );
+        assert_eq!(message.from.as_ref().unwrap().address.to_string(), "ana@x.test");
         assert_eq!(
             message.return_path,
             ReturnPath::Address(EmailAddress::parse("ana@x.test").unwrap())
         );
         assert_eq!(message.to.len() + message.cc.len(), 3);
         assert_eq!(message.subject, "Re: Acc\u{e8}s");
-        assert_eq!(
-            message.date.unwrap().to_rfc3339(),
-            "2026-11-21T10:00:00+01:00"
-        );
+        assert_eq!(message.date.unwrap().to_rfc3339(), "2026-11-21T10:00:00+01:00");
         assert_eq!(message.message_id.as_deref(), Some("a1@x.test"));
         assert_eq!(message.in_reply_to, ["r1@own.test"]);
         assert_eq!(message.references, ["r0@own.test", "r1@own.test"]);
@@ -293,26 +270,17 @@ mod tests {
             read("From: a@x.test\nFrom: b@x.test\nTo: c@own.test\nTo: d@own.test\n\nyes\n");
         assert_eq!(message.from, Err(FromProblem::SeveralHeaders));
         assert_eq!(message.to, []);
-        assert_eq!(
-            message.has_disqualifying_structure().unwrap().code,
-            "header_repeated"
-        );
+        assert_eq!(message.has_disqualifying_structure().unwrap().code, "header_repeated");
     }
 
     #[test]
     fn a_sender_field_is_read_or_reported() {
         let sender = |field: &str| {
             let message = read(&format!("From: a@x.test\nSender: {field}\n\nyes"));
-            (
-                message.sender.map(|it| it.to_string()),
-                message.structure.first().map(|it| it.code),
-            )
+            (message.sender.map(|it| it.to_string()), message.structure.first().map(|it| it.code))
         };
         assert_eq!(sender("B <b@x.test>"), (Some("b@x.test".to_owned()), None));
-        assert_eq!(
-            sender("b@x.test, c@x.test"),
-            (None, Some("sender_unreadable"))
-        );
+        assert_eq!(sender("b@x.test, c@x.test"), (None, Some("sender_unreadable")));
     }
 
     #[test]
@@ -320,10 +288,7 @@ mod tests {
         let path = |head: &str| read(&format!("{head}From: a@x.test\n\nyes")).return_path;
         assert_eq!(path(""), ReturnPath::Absent);
         assert_eq!(path("Return-Path: <>\n"), ReturnPath::Null);
-        assert_eq!(
-            path("Return-Path: <MAILER-DAEMON>\n"),
-            ReturnPath::Unreadable
-        );
+        assert_eq!(path("Return-Path: <MAILER-DAEMON>\n"), ReturnPath::Unreadable);
     }
 
     #[test]
@@ -333,10 +298,7 @@ mod tests {
             message.has_disqualifying_structure().map(|it| it.code)
         };
         let hidden = Some("control_in_encoded_word");
-        assert_eq!(
-            code("From: =?utf-8?Q?a=0Ab?= <a@x.test>\r\n\r\nyes"),
-            hidden
-        );
+        assert_eq!(code("From: =?utf-8?Q?a=0Ab?= <a@x.test>\r\n\r\nyes"), hidden);
         assert_eq!(code("Subject: =?utf-8?Q?a=1Bb?=\r\n\r\nyes"), hidden);
         assert_eq!(code("Subject: =?utf-8?Q?a=0A?=\r\n\r\nyes"), None);
         let multi = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\n\r\nx\r--b--\r\n--b--\r\n";
@@ -345,18 +307,10 @@ mod tests {
 
     #[test]
     fn too_large_a_mail_never_decides() {
-        let limits = Limits {
-            size_bytes_max: 40,
-            ..Limits::default()
-        };
-        let message = parse(
-            format!("From: a@x.test\r\n\r\n{}", "yes ".repeat(20)).as_bytes(),
-            &limits,
-        );
-        assert_eq!(
-            message.has_disqualifying_structure().unwrap().code,
-            "over_size_limit"
-        );
+        let limits = Limits { size_bytes_max: 40, ..Limits::default() };
+        let message =
+            parse(format!("From: a@x.test\r\n\r\n{}", "yes ".repeat(20)).as_bytes(), &limits);
+        assert_eq!(message.has_disqualifying_structure().unwrap().code, "over_size_limit");
         assert_eq!(message.from.unwrap().address.to_string(), "a@x.test");
     }
 
@@ -377,16 +331,10 @@ mod tests {
                 "Content-Type: text/plain; format=flowed\r\n\r\n{}",
                 "> \r\n>> ".repeat(150_000)
             ),
-            format!(
-                "Content-Transfer-Encoding: quoted-printable\r\n\r\n{}",
-                "= ".repeat(500_000)
-            ),
+            format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{}", "= ".repeat(500_000)),
             "a:b\n".repeat(250_000),
         ];
-        let ours = Ours {
-            instance: InstanceId(uuid::Uuid::nil()),
-            addresses: &[],
-        };
+        let ours = Ours { instance: InstanceId(uuid::Uuid::nil()), addresses: &[] };
         for bomb in &bombs {
             let message = parse(bomb.as_bytes(), &Limits::default());
             origin(&message, bomb.as_bytes(), &ours);
@@ -396,11 +344,7 @@ mod tests {
 
     fn base64(text: &[u8]) -> String {
         let coded = data_encoding::BASE64.encode(text);
-        coded
-            .as_bytes()
-            .chunks(76)
-            .map(|line| String::from_utf8_lossy(line) + "\r\n")
-            .collect()
+        coded.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\r\n").collect()
     }
 
     fn quoted_printable(text: &[u8]) -> String {

@@ -30,9 +30,7 @@ impl Phrases {
     pub(super) fn stand_in(&self, folded: &str) -> bool {
         self.0.iter().any(|phrase| {
             memchr::memmem::find_iter(folded.as_bytes(), phrase.as_bytes()).any(|at| {
-                folded
-                    .get(at + phrase.len()..)
-                    .is_some_and(|rest| ends_a_word(phrase, rest))
+                folded.get(at + phrase.len()..).is_some_and(|rest| ends_a_word(phrase, rest))
             })
         })
     }
@@ -52,10 +50,7 @@ pub(super) fn list(file: &str) -> Vec<String> {
     let lines = file.lines().filter(|line| !line.starts_with('#'));
     let phrases = lines.flat_map(|line| line.split(" | "));
     // A space at the beginning is meant: the phrase follows a word.
-    phrases
-        .map(fold_inside)
-        .filter(|phrase| !phrase.trim().is_empty())
-        .collect()
+    phrases.map(fold_inside).filter(|phrase| !phrase.trim().is_empty()).collect()
 }
 
 fn ends_a_word(phrase: &str, rest: &str) -> bool {
@@ -70,10 +65,7 @@ pub(super) fn fold(text: &str) -> String {
 
 fn fold_inside(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    let letters = text
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase);
+    let letters = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
     for c in letters {
         match c {
             '\u{2018}' | '\u{2019}' | '\u{b4}' | '`' | '\u{2bc}' => folded.push('\''),
@@ -99,10 +91,7 @@ mod tests {
 
     #[test]
     fn folding_takes_away_what_writers_vary() {
-        assert_eq!(
-            fold("  R\u{c9}PONSE\u{a0} auto\tmatique\u{2019}s"),
-            "reponse auto matique's"
-        );
+        assert_eq!(fold("  R\u{c9}PONSE\u{a0} auto\tmatique\u{2019}s"), "reponse auto matique's");
     }
 
     #[test]

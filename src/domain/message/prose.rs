@@ -17,14 +17,8 @@ static DELAYED: Phrases = phrases!["delayed.txt"];
 pub(super) fn says_delayed(message: &Message, text: &str) -> bool {
     let head: String = text.chars().take(2_000).collect();
     let head = fold(&head);
-    let says_failed = [
-        "permanent",
-        "failed permanently",
-        "given up",
-        "giving up",
-        "5.1.1",
-        "5.0.0",
-    ];
+    let says_failed =
+        ["permanent", "failed permanently", "given up", "giving up", "5.1.1", "5.0.0"];
     DELAYED.stand_in(&fold(&message.subject))
         || (DELAYED.stand_in(&head) && !says_failed.iter().any(|it| head.contains(it)))
 }
@@ -51,10 +45,8 @@ pub(super) fn told_recipients(message: &Message, text: &str, action: &str) -> Ve
     if found.is_empty() {
         found.extend(own.lines().find_map(mentioned_address));
     }
-    let diagnostic = own
-        .lines()
-        .find(|line| first_status(line).is_some() || has_reply_code(line))
-        .map(clipped);
+    let diagnostic =
+        own.lines().find(|line| first_status(line).is_some() || has_reply_code(line)).map(clipped);
     found
         .into_iter()
         .map(|address| RecipientReport {
@@ -70,17 +62,11 @@ pub(super) fn told_recipients(message: &Message, text: &str, action: &str) -> Ve
 static RETURNED: Phrases = phrases!["returned.txt"];
 
 fn before_returned_mail(text: &str) -> &str {
-    let text = text
-        .char_indices()
-        .nth(TEXT_CHARS)
-        .map_or(text, |(at, _)| text.get(..at).unwrap_or(text));
+    let text =
+        text.char_indices().nth(TEXT_CHARS).map_or(text, |(at, _)| text.get(..at).unwrap_or(text));
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let head: String = line
-            .trim_start_matches(['>', ' '])
-            .chars()
-            .take(60)
-            .collect();
+        let head: String = line.trim_start_matches(['>', ' ']).chars().take(60).collect();
         if RETURNED.begin(&fold(&head)).is_some() {
             break;
         }
@@ -110,24 +96,14 @@ const OTHER_LABELS: [&str; 14] = [
 /// `<ana@x.test>: …`, `ana@x.test`, `RCPT TO:<ana@x.test>`: the first address
 /// of a line, if the line begins with it or with a short label.
 fn leading_address(line: &str) -> Option<String> {
-    let line: String = line
-        .trim()
-        .trim_start_matches(['*', '-', ' '])
-        .chars()
-        .take(300)
-        .collect();
+    let line: String = line.trim().trim_start_matches(['*', '-', ' ']).chars().take(300).collect();
     let address = words(&line)
         .map(|it| it.rsplit_once([':', '=']).map_or(it, |(_, rest)| rest))
         .find(|it| it.contains('@'))?;
     let (before, _) = line.split_once(address)?;
-    let label = before
-        .trim()
-        .trim_end_matches(['<', '(', '['])
-        .trim()
-        .to_ascii_lowercase();
-    let is_other = label
-        .strip_suffix(':')
-        .is_some_and(|label| OTHER_LABELS.contains(&label.trim()));
+    let label = before.trim().trim_end_matches(['<', '(', '[']).trim().to_ascii_lowercase();
+    let is_other =
+        label.strip_suffix(':').is_some_and(|label| OTHER_LABELS.contains(&label.trim()));
     let is_label = before.len() < 25 || before.trim_end().ends_with(['<', ':', '(', '=', '[']);
     recipient(address).filter(|_| is_label && !is_other)
 }
@@ -151,28 +127,23 @@ fn recipient(word: &str) -> Option<String> {
 
 /// The first `5.1.1` of a line (RFC 3463 §2).
 pub(super) fn first_status(line: &str) -> Option<String> {
-    line.split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .map(|it| it.trim_matches('.'))
-        .find_map(|word| {
+    line.split(|c: char| !(c.is_ascii_digit() || c == '.')).map(|it| it.trim_matches('.')).find_map(
+        |word| {
             let mut numbers = word.split('.');
             let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
             let is_code = matches!(class, "2" | "4" | "5")
                 && numbers.next().is_none()
-                && [subject, detail]
-                    .iter()
-                    .all(|it| (1..=3).contains(&it.len()));
+                && [subject, detail].iter().all(|it| (1..=3).contains(&it.len()));
             is_code.then(|| word.to_owned())
-        })
+        },
+    )
 }
 
 /// `550` and the like, as a word (RFC 5321 §4.2).
 fn has_reply_code(line: &str) -> bool {
-    line.split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| {
-            word.len() == 3
-                && word.starts_with(['4', '5'])
-                && word.bytes().all(|b| b.is_ascii_digit())
-        })
+    line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        word.len() == 3 && word.starts_with(['4', '5']) && word.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]

@@ -80,11 +80,7 @@ pub(super) fn of_bounce(message: &Message, raw: &[u8], text: &str) -> Report {
             original_envelope_id: None,
         });
     if report.recipients.is_empty() {
-        let action = if says_delayed(message, text) {
-            "delayed"
-        } else {
-            "failed"
-        };
+        let action = if says_delayed(message, text) { "delayed" } else { "failed" };
         report.recipients = told_recipients(message, text, action);
         report.kind = kind_of_action(action);
     }
@@ -98,15 +94,8 @@ pub(super) fn of_receipt(message: &Message, raw: &[u8]) -> Option<Report> {
     let fields = block(&part.decoded(raw));
     let field = |name| header::values(&fields, name).next();
     // RFC 8098 §3.2.6: `mode/mode; type/modifier`.
-    let disposition = field("Disposition")
-        .and_then(|it| it.split(';').nth(1))
-        .unwrap_or_default();
-    let action = disposition
-        .split('/')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let disposition = field("Disposition").and_then(|it| it.split(';').nth(1)).unwrap_or_default();
+    let action = disposition.split('/').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = match action.as_str() {
         "deleted" => ReportKind::Deleted,
         "dispatched" => ReportKind::Dispatched,
@@ -159,18 +148,11 @@ static UNREAD: Phrases = phrases!["unread_subjects.txt"];
 
 /// Exchange and Gmail answer the mail that they report on.
 fn answered(message: &Message) -> Option<String> {
-    message
-        .in_reply_to
-        .first()
-        .or(message.references.last())
-        .cloned()
+    message.in_reply_to.first().or(message.references.last()).cloned()
 }
 
 pub(super) fn is_delivery_status(part: &Part) -> bool {
-    matches!(
-        part.media_type(),
-        "message/delivery-status" | "message/global-delivery-status"
-    )
+    matches!(part.media_type(), "message/delivery-status" | "message/global-delivery-status")
 }
 
 pub(super) fn is_disposition(part: &Part) -> bool {
@@ -186,11 +168,7 @@ fn delivery_status(bytes: &[u8]) -> Report {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let mut original_envelope_id = None;
     let mut recipients = Vec::new();
-    for fields in text
-        .split("\n\n")
-        .map(str::trim_start)
-        .filter(|it| !it.is_empty())
-    {
+    for fields in text.split("\n\n").map(str::trim_start).filter(|it| !it.is_empty()) {
         let fields = block(fields.as_bytes());
         let field = |name| header::values(&fields, name).next();
         original_envelope_id =
@@ -203,12 +181,8 @@ fn delivery_status(bytes: &[u8]) -> Report {
             break;
         }
         let status = field("Status").and_then(first_status);
-        let action = field("Action").map(|it| {
-            it.split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase()
-        });
+        let action = field("Action")
+            .map(|it| it.split_whitespace().next().unwrap_or_default().to_ascii_lowercase());
         recipients.push(RecipientReport {
             original: original.map(address_of),
             final_recipient: last.map(address_of),
@@ -219,10 +193,8 @@ fn delivery_status(bytes: &[u8]) -> Report {
             diagnostic: field("Diagnostic-Code").map(clipped),
         });
     }
-    let kind = recipients
-        .iter()
-        .map(|it| kind_of_action(&it.action))
-        .min_by_key(|kind| rank(*kind));
+    let kind =
+        recipients.iter().map(|it| kind_of_action(&it.action)).min_by_key(|kind| rank(*kind));
     Report {
         kind: kind.unwrap_or(ReportKind::Failed),
         recipients,
@@ -265,18 +237,12 @@ fn rank(kind: ReportKind) -> u8 {
 fn address_of(field: &str) -> String {
     let address = field.split_once(';').map_or(field, |(_, address)| address);
     let address = address.trim().trim_start_matches('<').trim_end_matches('>');
-    address
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    address.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 pub(super) fn clipped(text: &str) -> String {
-    let text = text
-        .split_once(';')
-        .filter(|(kind, _)| kind.len() < 20)
-        .map_or(text, |(_, rest)| rest);
+    let text =
+        text.split_once(';').filter(|(kind, _)| kind.len() < 20).map_or(text, |(_, rest)| rest);
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.chars().take(DIAGNOSTIC_CHARS).collect()
 }
@@ -302,20 +268,15 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
         })
         .next();
     let of_text = || {
-        let mut lines = text
-            .lines()
-            .map(|line| line.trim_start_matches(['>', ' ', '\t']));
+        let mut lines = text.lines().map(|line| line.trim_start_matches(['>', ' ', '\t']));
         while let Some(line) = lines.next() {
             let Some((name, value)) = line.split_once(':') else {
                 continue;
             };
             if name.eq_ignore_ascii_case("Message-ID") {
                 // A long id stands on the folded line below.
-                let value = if value.trim().is_empty() {
-                    lines.next().unwrap_or_default()
-                } else {
-                    value
-                };
+                let value =
+                    if value.trim().is_empty() { lines.next().unwrap_or_default() } else { value };
                 return thread::ids(value).into_iter().next();
             }
         }
@@ -326,19 +287,11 @@ fn returned_message_id(message: &Message, raw: &[u8], text: &str) -> Option<Stri
 
 fn block(bytes: &[u8]) -> Vec<Header> {
     // Some systems put an empty line first.
-    let start = bytes
-        .iter()
-        .take_while(|b| matches!(b, b'\r' | b'\n'))
-        .count();
+    let start = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let bytes = bytes.get(start..).unwrap_or_default();
     let mut ignored = Findings::default();
-    let (mut fields, _) = fields::read(
-        bytes,
-        0..bytes.len(),
-        Owner::Part,
-        &Limits::default(),
-        &mut ignored,
-    );
+    let (mut fields, _) =
+        fields::read(bytes, 0..bytes.len(), Owner::Part, &Limits::default(), &mut ignored);
     for field in &mut fields {
         if field.value.contains("=?") {
             field.value = encoded_word::decode(&field.value);
@@ -361,10 +314,7 @@ mod tests {
     fn judged(raw: &str) -> Judged {
         let raw = raw.replace('\n', "\r\n");
         let message = parse(raw.as_bytes(), &Limits::default());
-        let ours = Ours {
-            instance: InstanceId(uuid::Uuid::nil()),
-            addresses: &[],
-        };
+        let ours = Ours { instance: InstanceId(uuid::Uuid::nil()), addresses: &[] };
         origin(&message, raw.as_bytes(), &ours)
     }
 
@@ -375,23 +325,12 @@ mod tests {
             .recipients
             .iter()
             .map(|it| {
-                let address = it
-                    .final_recipient
-                    .as_deref()
-                    .or(it.original.as_deref())
-                    .unwrap_or_default();
-                format!(
-                    "{address} {} {}",
-                    it.action,
-                    it.status.as_deref().unwrap_or("-")
-                )
+                let address =
+                    it.final_recipient.as_deref().or(it.original.as_deref()).unwrap_or_default();
+                format!("{address} {} {}", it.action, it.status.as_deref().unwrap_or("-"))
             })
             .collect();
-        assert_eq!(
-            (report.kind, got.as_slice()),
-            (kind, owned(recipients).as_slice()),
-            "{raw}"
-        );
+        assert_eq!((report.kind, got.as_slice()), (kind, owned(recipients).as_slice()), "{raw}");
         assert_eq!(report.original_message_id.as_deref(), original, "{raw}");
     }
 
@@ -424,10 +363,7 @@ mod tests {
         let report = judged(&raw).report.unwrap();
         assert_eq!(report.original_envelope_id.as_deref(), Some("env-7"));
         assert_eq!(report.recipients[0].original.as_deref(), Some("ana@x.test"));
-        assert_eq!(
-            report.recipients[0].diagnostic.as_deref(),
-            Some("550 5.1.1 gone")
-        );
+        assert_eq!(report.recipients[0].diagnostic.as_deref(), Some("550 5.1.1 gone"));
     }
 
     #[test]
@@ -499,29 +435,14 @@ mod tests {
             )
         };
         let id = Some("req-4@own.test");
-        check(
-            &receipt("displayed"),
-            ReportKind::Displayed,
-            &["ana@x.test displayed -"],
-            id,
-        );
+        check(&receipt("displayed"), ReportKind::Displayed, &["ana@x.test displayed -"], id);
         check(
             "From: ana@x.test\nSubject: Gelesen: Zugriff\nIn-Reply-To: <req-4@own.test>\n\nx",
             ReportKind::Displayed,
             &[],
             id,
         );
-        check(
-            "From: ana@x.test\nSubject: Not read: Access\n\nx",
-            ReportKind::Deleted,
-            &[],
-            None,
-        );
-        check(
-            &receipt("Deleted/error"),
-            ReportKind::Deleted,
-            &["ana@x.test deleted -"],
-            id,
-        );
+        check("From: ana@x.test\nSubject: Not read: Access\n\nx", ReportKind::Deleted, &[], None);
+        check(&receipt("Deleted/error"), ReportKind::Deleted, &["ana@x.test deleted -"], id);
     }
 }

@@ -44,10 +44,7 @@ impl Part {
     }
 
     pub(super) fn filename(&self) -> Option<&str> {
-        let name = self
-            .disposition
-            .text("filename")
-            .or_else(|| self.kind.text("name"))?;
+        let name = self.disposition.text("filename").or_else(|| self.kind.text("name"))?;
         (!name.trim().is_empty()).then_some(name)
     }
 
@@ -58,34 +55,20 @@ impl Part {
 
     /// The content with its transfer encoding undone, flaws and all.
     pub(super) fn decoded(&self, raw: &[u8]) -> Vec<u8> {
-        self.encoding
-            .decode(raw.get(self.body.clone()).unwrap_or_default())
-            .0
+        self.encoding.decode(raw.get(self.body.clone()).unwrap_or_default()).0
     }
 }
 
 /// Every part of a mail; the mail itself comes first.
 pub(super) fn read(raw: &[u8], limits: &Limits, findings: &mut Findings) -> Vec<Part> {
-    let mut tree = Tree {
-        raw,
-        limits,
-        findings,
-        parts: Vec::new(),
-        to_scan: SCANS * raw.len(),
-    };
+    let mut tree = Tree { raw, limits, findings, parts: Vec::new(), to_scan: SCANS * raw.len() };
     tree.part(0..raw.len(), Owner::Mail, 0, "text/plain", &mut Vec::new());
     tree.parts
 }
 
 /// The parts of what an envelope held: a mail's body with its own few fields.
 pub(super) fn read_entity(raw: &[u8], limits: &Limits, findings: &mut Findings) -> Vec<Part> {
-    let mut tree = Tree {
-        raw,
-        limits,
-        findings,
-        parts: Vec::new(),
-        to_scan: SCANS * raw.len(),
-    };
+    let mut tree = Tree { raw, limits, findings, parts: Vec::new(), to_scan: SCANS * raw.len() };
     tree.part(0..raw.len(), Owner::Part, 0, "text/plain", &mut Vec::new());
     tree.parts
 }
@@ -134,31 +117,17 @@ impl Tree<'_> {
             None => Structured::parse(implied),
         };
         if !is_media_type(&kind.value) {
-            self.findings.fatal(
-                "content_type_unreadable",
-                field("Content-Type").unwrap_or_default(),
-            );
+            self.findings
+                .fatal("content_type_unreadable", field("Content-Type").unwrap_or_default());
             // RFC 2045 §5.2.
             kind = Structured::parse("text/plain");
         }
-        if matches!(
-            kind.value.as_str(),
-            "message/partial" | "message/external-body"
-        ) {
+        if matches!(kind.value.as_str(), "message/partial" | "message/external-body") {
             self.findings.fatal("message_in_pieces", &kind.value);
         }
-        let disposition = field("Content-Disposition")
-            .map(Structured::parse)
-            .unwrap_or_default();
+        let disposition = field("Content-Disposition").map(Structured::parse).unwrap_or_default();
         let encoding = Encoding::parse(field("Content-Transfer-Encoding"));
-        Part {
-            headers,
-            kind,
-            disposition,
-            encoding,
-            body,
-            children: Vec::new(),
-        }
+        Part { headers, kind, disposition, encoding, body, children: Vec::new() }
     }
 
     fn multipart(&mut self, here: usize, depth: usize, outer: &mut Vec<String>) {
@@ -167,12 +136,10 @@ impl Tree<'_> {
         };
         let (body, kind) = (part.body.clone(), part.kind.clone());
         if part.encoding != Encoding::Identity {
-            self.findings
-                .fatal("transfer_encoding_on_multipart", &kind.value);
+            self.findings.fatal("transfer_encoding_on_multipart", &kind.value);
         }
         if depth >= self.limits.nesting_max {
-            self.findings
-                .fatal("nested_too_deep", &self.limits.nesting_max.to_string());
+            self.findings.fatal("nested_too_deep", &self.limits.nesting_max.to_string());
             return;
         }
         let Some(boundary) = self.boundary(&kind, outer) else {
@@ -184,16 +151,12 @@ impl Tree<'_> {
         };
         self.to_scan = left;
         let spans = self.split(body, &boundary);
-        let implied = if kind.value == "multipart/digest" {
-            "message/rfc822"
-        } else {
-            "text/plain"
-        };
+        let implied =
+            if kind.value == "multipart/digest" { "message/rfc822" } else { "text/plain" };
         outer.push(boundary);
         for span in spans {
             if self.parts.len() >= self.limits.parts_max {
-                self.findings
-                    .fatal("too_many_parts", &self.limits.parts_max.to_string());
+                self.findings.fatal("too_many_parts", &self.limits.parts_max.to_string());
                 break;
             }
             let child = self.part(span, Owner::Part, depth + 1, implied, outer);
@@ -244,25 +207,21 @@ impl Tree<'_> {
         let mut closed_at = None;
         let mut has_lookalike = false;
         for at in lines_with_dashes(raw, body.clone()) {
-            let begins = raw
-                .get(at + 2..body.end)
-                .is_some_and(|it| it.starts_with(boundary.as_bytes()));
+            let begins =
+                raw.get(at + 2..body.end).is_some_and(|it| it.starts_with(boundary.as_bytes()));
             if !begins {
                 continue;
             }
             let (line, next) = line_at(raw, at..body.end);
             // A line is no shorter than the boundary, which holds no line end.
-            let rest = raw
-                .get(at + 2 + boundary.len()..line.end)
-                .unwrap_or_default();
+            let rest = raw.get(at + 2 + boundary.len()..line.end).unwrap_or_default();
             let closes = rest.starts_with(b"--");
             let padding = if closes { &rest[2..] } else { rest };
             if !padding.iter().all(|b| matches!(b, b' ' | b'\t')) {
                 // RFC 2046 §5.1.1 compares only the beginning of a line, and
                 // some programs do just that.
                 if !has_lookalike {
-                    self.findings
-                        .fatal("delimiter_lookalike", &String::from_utf8_lossy(rest));
+                    self.findings.fatal("delimiter_lookalike", &String::from_utf8_lossy(rest));
                     has_lookalike = true;
                 }
                 continue;
@@ -302,10 +261,7 @@ impl Tree<'_> {
         let text = self.raw.get(span).unwrap_or_default().trim_ascii();
         if !text.is_empty() {
             let start: Vec<u8> = text.iter().copied().take(60).collect();
-            self.findings.fatal(
-                "text_after_closing_boundary",
-                &String::from_utf8_lossy(&start),
-            );
+            self.findings.fatal("text_after_closing_boundary", &String::from_utf8_lossy(&start));
         }
     }
 }
@@ -323,24 +279,16 @@ fn lines_with_dashes(raw: &[u8], span: Range<usize>) -> impl Iterator<Item = usi
 /// none, the part is empty up to its start.
 fn before_line_end(raw: &[u8], start: usize, delimiter: usize) -> usize {
     let span = raw.get(start..delimiter).unwrap_or_default();
-    let cut = if span.ends_with(b"\r\n") {
-        2
-    } else {
-        usize::from(span.ends_with(b"\n"))
-    };
+    let cut = if span.ends_with(b"\r\n") { 2 } else { usize::from(span.ends_with(b"\n")) };
     start + span.len() - cut
 }
 
 fn is_media_type(value: &str) -> bool {
     let is_token = |text: &str| {
         !text.is_empty()
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+%'*`{|}~".contains(&b))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+%'*`{|}~".contains(&b))
     };
-    value
-        .split_once('/')
-        .is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
+    value.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
 }
 
 #[cfg(test)]
@@ -349,11 +297,7 @@ mod tests {
 
     /// Writes each part as `type[content]`, in tree order.
     fn check(raw: &str, parts: &[&str], codes: &[&str]) {
-        let limits = Limits {
-            nesting_max: 3,
-            parts_max: 6,
-            ..Limits::default()
-        };
+        let limits = Limits { nesting_max: 3, parts_max: 6, ..Limits::default() };
         for raw in [raw.to_owned(), raw.replace('\n', "\r\n")] {
             let mut findings = Findings::default();
             let tree = read(raw.as_bytes(), &limits, &mut findings);
@@ -364,11 +308,7 @@ mod tests {
                 .collect();
             let got: Vec<_> = got.iter().map(|it| it.replace("\r\n", "\n")).collect();
             assert_eq!(got, parts, "{raw}");
-            let got: Vec<_> = findings
-                .into_list()
-                .iter()
-                .map(|finding| finding.code)
-                .collect();
+            let got: Vec<_> = findings.into_list().iter().map(|finding| finding.code).collect();
             assert_eq!(got, codes, "{raw}");
         }
     }
@@ -401,11 +341,7 @@ mod tests {
     #[test]
     fn a_boundary_with_two_readings_is_reported() {
         let top = |kind: &str| format!("Content-Type: multipart/mixed{kind}\n\n--b\n\nx\n--b--\n");
-        check(
-            &top("; boundary=b; boundary=c"),
-            &["text/plain[x]"],
-            &["boundary_ambiguous"],
-        );
+        check(&top("; boundary=b; boundary=c"), &["text/plain[x]"], &["boundary_ambiguous"]);
         check(&top(""), &[], &["boundary_missing"]);
         check(&top("; boundary=\"\""), &[], &["boundary_empty"]);
         check(
@@ -422,11 +358,7 @@ mod tests {
             &["text/plain[x\n--bx\ny]"],
             &["delimiter_lookalike"],
         );
-        check(
-            &format!("{TOP}--b\n\nx"),
-            &["text/plain[x]"],
-            &["multipart_not_closed"],
-        );
+        check(&format!("{TOP}--b\n\nx"), &["text/plain[x]"], &["multipart_not_closed"]);
         check(
             &format!("{TOP}--b\n\nx\n--b--\nyes"),
             &["text/plain[x]"],
@@ -453,11 +385,7 @@ mod tests {
             &["message/partial[x]"],
             &["message_in_pieces"],
         );
-        check(
-            "Content-Type: text\n\nx",
-            &["text/plain[x]"],
-            &["content_type_unreadable"],
-        );
+        check("Content-Type: text\n\nx", &["text/plain[x]"], &["content_type_unreadable"]);
     }
 
     #[test]
@@ -469,12 +397,7 @@ mod tests {
         raw += &"--\n".repeat(10_000);
         let mut findings = Findings::default();
         read(raw.as_bytes(), &Limits::default(), &mut findings);
-        assert!(
-            findings
-                .into_list()
-                .iter()
-                .any(|finding| finding.code == "nested_too_large")
-        );
+        assert!(findings.into_list().iter().any(|finding| finding.code == "nested_too_large"));
     }
 
     #[test]
@@ -486,19 +409,7 @@ mod tests {
             deep += &format!("Content-Type: multipart/mixed; boundary=x{level}y\n\n--x{level}y\n");
         }
         let mut findings = Findings::default();
-        read(
-            deep.as_bytes(),
-            &Limits {
-                nesting_max: 3,
-                ..Limits::default()
-            },
-            &mut findings,
-        );
-        assert!(
-            findings
-                .into_list()
-                .iter()
-                .any(|finding| finding.code == "nested_too_deep")
-        );
+        read(deep.as_bytes(), &Limits { nesting_max: 3, ..Limits::default() }, &mut findings);
+        assert!(findings.into_list().iter().any(|finding| finding.code == "nested_too_deep"));
     }
 }

@@ -18,12 +18,7 @@ pub(super) fn ids(field: &str) -> Vec<String> {
     }
     if ids.is_empty() && !field.contains('<') {
         // Some programs forget the brackets.
-        ids.extend(
-            field
-                .split_whitespace()
-                .filter(|word| word.contains('@'))
-                .map(str::to_owned),
-        );
+        ids.extend(field.split_whitespace().filter(|word| word.contains('@')).map(str::to_owned));
     }
     ids
 }

@@ -22,12 +22,7 @@ impl Encoding {
     /// Reads the field; comments are allowed, nothing else beside the word.
     pub(super) fn parse(field: Option<&str>) -> Self {
         let word = field.unwrap_or_default();
-        let word = word
-            .split(['(', ';'])
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let word = word.split(['(', ';']).next().unwrap_or_default().trim().to_ascii_lowercase();
         match word.as_str() {
             "" | "7bit" | "8bit" | "binary" => Self::Identity,
             "quoted-printable" => Self::QuotedPrintable,
@@ -43,10 +38,7 @@ impl Encoding {
             Self::Base64 => base64(bytes),
             Self::Unknown => (
                 bytes.to_vec(),
-                Some(Flaw {
-                    code: "transfer_encoding_unknown",
-                    disqualifies: true,
-                }),
+                Some(Flaw { code: "transfer_encoding_unknown", disqualifies: true }),
             ),
         }
     }
@@ -104,9 +96,7 @@ fn base64(bytes: &[u8]) -> (Vec<u8>, Option<Flaw>) {
 
 fn tail(group: u32, filled: u32) -> impl Iterator<Item = u8> {
     let [_, first, second, _] = (group << (6 * (4 - filled.min(4)))).to_be_bytes();
-    [first, second]
-        .into_iter()
-        .take(filled.saturating_sub(1) as usize)
+    [first, second].into_iter().take(filled.saturating_sub(1) as usize)
 }
 
 /// RFC 2045 §6.7. A `=` that introduces nothing is kept as it stands: some
@@ -132,10 +122,7 @@ fn quoted_printable(bytes: &[u8]) -> (Vec<u8>, Option<Flaw>) {
                 decoded.push(value);
                 at += 3;
             } else {
-                flaw = Some(Flaw {
-                    code: "quoted_printable_stray_equals",
-                    disqualifies: false,
-                });
+                flaw = Some(Flaw { code: "quoted_printable_stray_equals", disqualifies: false });
                 decoded.push(b'=');
                 at += 1;
             }
@@ -148,11 +135,7 @@ fn quoted_printable(bytes: &[u8]) -> (Vec<u8>, Option<Flaw>) {
 }
 
 fn split_end(line: &[u8]) -> (&[u8], &[u8]) {
-    let length = if line.ends_with(b"\r\n") {
-        2
-    } else {
-        usize::from(line.ends_with(b"\n"))
-    };
+    let length = if line.ends_with(b"\r\n") { 2 } else { usize::from(line.ends_with(b"\n")) };
     line.split_at(line.len() - length)
 }
 
@@ -178,11 +161,7 @@ mod tests {
     fn check(encoding: &str, bytes: &str, text: &str, flaw: Option<(&str, bool)>) {
         let (decoded, got) = Encoding::parse(Some(encoding)).decode(bytes.as_bytes());
         assert_eq!(String::from_utf8_lossy(&decoded), text, "{bytes:?}");
-        assert_eq!(
-            got.map(|flaw| (flaw.code, flaw.disqualifies)),
-            flaw,
-            "{bytes:?}"
-        );
+        assert_eq!(got.map(|flaw| (flaw.code, flaw.disqualifies)), flaw, "{bytes:?}");
     }
 
     #[test]
@@ -202,25 +181,10 @@ mod tests {
 
     #[test]
     fn broken_base64_is_fatal() {
-        check(
-            "base64",
-            "QXBw!cm92ZWQ=",
-            "Approved",
-            Some(("base64_foreign_character", true)),
-        );
-        check(
-            "base64",
-            "QXBwcm92ZQ==QXBw",
-            "ApproveApp",
-            Some(("base64_after_padding", true)),
-        );
+        check("base64", "QXBw!cm92ZWQ=", "Approved", Some(("base64_foreign_character", true)));
+        check("base64", "QXBwcm92ZQ==QXBw", "ApproveApp", Some(("base64_after_padding", true)));
         check("base64", "QXBwc", "App", Some(("base64_truncated", true)));
-        check(
-            "base64",
-            "QXBwcm92ZQ",
-            "Approve",
-            Some(("base64_padding", false)),
-        );
+        check("base64", "QXBwcm92ZQ", "Approve", Some(("base64_padding", false)));
     }
 
     #[test]
@@ -236,11 +200,6 @@ mod tests {
 
     #[test]
     fn an_unknown_encoding_is_fatal() {
-        check(
-            "x-rot13",
-            "lrf",
-            "lrf",
-            Some(("transfer_encoding_unknown", true)),
-        );
+        check("x-rot13", "lrf", "lrf", Some(("transfer_encoding_unknown", true)));
     }
 }

@@ -26,28 +26,17 @@ pub struct Attachment {
 
 impl Attachment {
     pub fn is_message(&self) -> bool {
-        matches!(
-            self.content_type.as_str(),
-            "message/rfc822" | "message/global"
-        )
+        matches!(self.content_type.as_str(), "message/rfc822" | "message/global")
     }
 
     /// `winmail.dat`: Outlook's own format, which only Outlook shows.
     pub fn is_tnef(&self) -> bool {
-        matches!(
-            self.content_type.as_str(),
-            "application/ms-tnef" | "application/vnd.ms-tnef"
-        ) || self
-            .filename
-            .as_deref()
-            .is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
+        matches!(self.content_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
+            || self.filename.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
     }
 
     pub fn is_calendar(&self) -> bool {
-        matches!(
-            self.content_type.as_str(),
-            "text/calendar" | "application/ics"
-        )
+        matches!(self.content_type.as_str(), "text/calendar" | "application/ics")
     }
 }
 
@@ -73,20 +62,9 @@ fn read_inside(
     findings: &mut Findings,
     envelopes: usize,
 ) -> Views {
-    let mut reader = Reader {
-        raw,
-        parts,
-        limits,
-        findings,
-        attachments: Vec::new(),
-        envelopes,
-    };
+    let mut reader = Reader { raw, parts, limits, findings, attachments: Vec::new(), envelopes };
     let shown = reader.shown(0);
-    Views {
-        plain: shown.plain,
-        html: shown.html,
-        attachments: reader.attachments,
-    }
+    Views { plain: shown.plain, html: shown.html, attachments: reader.attachments }
 }
 
 /// What one part, with all inside it, contributes.
@@ -125,14 +103,12 @@ impl Reader<'_> {
             "multipart/related" => self.related(part),
             // RFC 2046 §5.1.3: an unknown multipart is read as mixed.
             _ if part.is_multipart() => self.sequence(&part.children),
-            "text/plain" if !part.is_attachment() => Shown {
-                plain: Some(self.plain(part)),
-                html: None,
-            },
-            "text/html" if !part.is_attachment() => Shown {
-                plain: None,
-                html: Some(self.text(part)),
-            },
+            "text/plain" if !part.is_attachment() => {
+                Shown { plain: Some(self.plain(part)), html: None }
+            }
+            "text/html" if !part.is_attachment() => {
+                Shown { plain: None, html: Some(self.text(part)) }
+            }
             _ if is_opaque_signed(part) => self.opaque(part),
             _ => {
                 self.attach(part);
@@ -156,14 +132,12 @@ impl Reader<'_> {
             let shown = self.shown(child);
             if let Some(html) = shown.html {
                 if chosen.html.is_some() {
-                    self.findings
-                        .fatal("several_html_alternatives", "multipart/alternative");
+                    self.findings.fatal("several_html_alternatives", "multipart/alternative");
                 }
                 chosen.html = Some(html);
             } else if let Some(plain) = shown.plain {
                 if chosen.plain.is_some() {
-                    self.findings
-                        .fatal("several_plain_alternatives", "multipart/alternative");
+                    self.findings.fatal("several_plain_alternatives", "multipart/alternative");
                     continue;
                 }
                 chosen.plain = Some(plain);
@@ -189,10 +163,8 @@ impl Reader<'_> {
             let Some(it) = self.parts.get(child) else {
                 continue;
             };
-            let can_be_pointed_to = it
-                .headers
-                .iter()
-                .any(|h| h.is("Content-ID") || h.is("Content-Location"));
+            let can_be_pointed_to =
+                it.headers.iter().any(|h| h.is("Content-ID") || h.is("Content-Location"));
             if Some(child) == root || !can_be_pointed_to {
                 read.push(child);
             } else {
@@ -224,24 +196,14 @@ impl Reader<'_> {
             }
             html.push_str(&fragment);
         }
-        Shown {
-            plain,
-            html: Some(html),
-        }
+        Shown { plain, html: Some(html) }
     }
 
     fn plain(&mut self, part: &Part) -> String {
         let text = self.lines(part);
-        let says = |name, word: &str| {
-            part.kind
-                .text(name)
-                .is_some_and(|it| it.eq_ignore_ascii_case(word))
-        };
-        if says("format", "flowed") {
-            flowed::unflow(&text, says("delsp", "yes"))
-        } else {
-            text
-        }
+        let says =
+            |name, word: &str| part.kind.text(name).is_some_and(|it| it.eq_ignore_ascii_case(word));
+        if says("format", "flowed") { flowed::unflow(&text, says("delsp", "yes")) } else { text }
     }
 
     /// With LF line ends. A relay that mends line ends twice leaves CR CR LF;
@@ -259,27 +221,18 @@ impl Reader<'_> {
         let body = self.raw.get(part.body.clone()).unwrap_or_default();
         let (bytes, flaw) = part.encoding.decode(body);
         if let Some(flaw) = flaw {
-            self.findings
-                .add(flaw.code, part.media_type(), flaw.disqualifies);
+            self.findings.add(flaw.code, part.media_type(), flaw.disqualifies);
         }
         let charset = part.kind.parameter("charset");
         if charset.is_some_and(|it| it.is_ambiguous) {
-            self.findings.fatal(
-                "charset_ambiguous",
-                charset.map_or("", |it| it.value.as_str()),
-            );
+            self.findings.fatal("charset_ambiguous", charset.map_or("", |it| it.value.as_str()));
         }
         let label = charset.map(|it| it.value.as_str());
         let decoded = charset::decode(&bytes, label);
         if let Some(doubt) = decoded.doubt {
             let is_silent = doubt == Doubt::Mislabelled && label.is_none();
-            let code = if is_silent {
-                "charset_missing"
-            } else {
-                doubt.code()
-            };
-            self.findings
-                .add(code, label.unwrap_or_default(), doubt.disqualifies());
+            let code = if is_silent { "charset_missing" } else { doubt.code() };
+            self.findings.add(code, label.unwrap_or_default(), doubt.disqualifies());
         }
         if decoded.text.contains('\0') {
             self.findings.fatal("nul_in_text", part.media_type());
@@ -296,18 +249,9 @@ impl Reader<'_> {
             return Shown::default();
         };
         let parts = structure::read_entity(&content, self.limits, self.findings);
-        let views = read_inside(
-            &content,
-            &parts,
-            self.limits,
-            self.findings,
-            self.envelopes + 1,
-        );
+        let views = read_inside(&content, &parts, self.limits, self.findings, self.envelopes + 1);
         self.attachments.extend(views.attachments);
-        Shown {
-            plain: views.plain,
-            html: views.html,
-        }
+        Shown { plain: views.plain, html: views.html }
     }
 
     fn list_all(&mut self, children: &[usize]) {
@@ -328,11 +272,7 @@ impl Reader<'_> {
         self.attachments.push(Attachment {
             content_type: part.media_type().to_owned(),
             filename: part.filename().map(str::to_owned),
-            size_bytes: if part.encoding == Encoding::Base64 {
-                length / 78 * 57
-            } else {
-                length
-            },
+            size_bytes: if part.encoding == Encoding::Base64 { length / 78 * 57 } else { length },
         });
     }
 }
@@ -342,9 +282,9 @@ impl Reader<'_> {
 fn is_opaque_signed(part: &Part) -> bool {
     match part.media_type() {
         "application/pkcs7-mime" | "application/x-pkcs7-mime" => true,
-        "application/octet-stream" => part
-            .filename()
-            .is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m")),
+        "application/octet-stream" => {
+            part.filename().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"))
+        }
         _ => false,
     }
 }
@@ -378,11 +318,8 @@ mod tests {
         assert_eq!(message.plain.as_deref(), expected.plain, "{raw}");
         let html = message.html.map(|html| html.replace("\r\n", "\n"));
         assert_eq!(html.as_deref(), expected.html, "{raw}");
-        let attached: Vec<_> = message
-            .attachments
-            .iter()
-            .map(|it| it.content_type.as_str())
-            .collect();
+        let attached: Vec<_> =
+            message.attachments.iter().map(|it| it.content_type.as_str()).collect();
         assert_eq!(attached, expected.attached, "{raw}");
         let codes: Vec<_> = message.structure.iter().map(|it| it.code).collect();
         assert_eq!(codes, expected.codes, "{raw}");
@@ -390,10 +327,7 @@ mod tests {
 
     /// A multipart with the given parts, each with its own header.
     fn multi(kind: &str, boundary: &str, parts: &[&str]) -> String {
-        let parts: String = parts
-            .iter()
-            .map(|part| format!("--{boundary}\n{part}\n"))
-            .collect();
+        let parts: String = parts.iter().map(|part| format!("--{boundary}\n{part}\n")).collect();
         format!(
             "Content-Type: multipart/{kind}; boundary=\"{boundary}\"\n\n{parts}--{boundary}--\n"
         )
@@ -408,33 +342,10 @@ mod tests {
 
     #[test]
     fn one_text_is_one_view() {
-        let nothing = Expected {
-            plain: None,
-            html: None,
-            attached: &[],
-            codes: &[],
-        };
-        check(
-            PLAIN,
-            &Expected {
-                plain: Some("Approved."),
-                ..nothing
-            },
-        );
-        check(
-            HTML,
-            &Expected {
-                html: Some("<p>Approved.</p>"),
-                ..nothing
-            },
-        );
-        check(
-            "Subject: x\n\nyes\n",
-            &Expected {
-                plain: Some("yes\n"),
-                ..nothing
-            },
-        );
+        let nothing = Expected { plain: None, html: None, attached: &[], codes: &[] };
+        check(PLAIN, &Expected { plain: Some("Approved."), ..nothing });
+        check(HTML, &Expected { html: Some("<p>Approved.</p>"), ..nothing });
+        check("Subject: x\n\nyes\n", &Expected { plain: Some("yes\n"), ..nothing });
     }
 
     #[test]
@@ -447,45 +358,20 @@ mod tests {
         };
         let alternative = multi("alternative", "000000000000aa", &[PLAIN, HTML]);
         check(&alternative, &both);
-        let related = multi(
-            "related; type=\"multipart/alternative\"",
-            "_006_",
-            &[&alternative, IMAGE],
-        );
+        let related =
+            multi("related; type=\"multipart/alternative\"", "_006_", &[&alternative, IMAGE]);
         let mixed = multi("mixed", "_007_", &[&related, PDF]);
-        check(
-            &mixed,
-            &Expected {
-                attached: &["image/png", "application/pdf"],
-                ..both
-            },
-        );
-        let related = multi(
-            "related; type=\"text/html\"",
-            "----=_Part_1",
-            &[HTML, IMAGE],
-        );
+        check(&mixed, &Expected { attached: &["image/png", "application/pdf"], ..both });
+        let related = multi("related; type=\"text/html\"", "----=_Part_1", &[HTML, IMAGE]);
         let outer = multi("alternative", "----=_Part_0", &[PLAIN, &related]);
-        check(
-            &outer,
-            &Expected {
-                attached: &["image/png"],
-                ..both
-            },
-        );
+        check(&outer, &Expected { attached: &["image/png"], ..both });
         let signature = "Content-Type: application/pkcs7-signature; name=\"smime.p7s\"\n\nx";
         let signed = multi(
             "signed; protocol=\"application/pkcs7-signature\"",
             "s1",
             &[&alternative, signature],
         );
-        check(
-            &signed,
-            &Expected {
-                attached: &["application/pkcs7-signature"],
-                ..both
-            },
-        );
+        check(&signed, &Expected { attached: &["application/pkcs7-signature"], ..both });
     }
 
     #[test]
@@ -552,12 +438,7 @@ mod tests {
         let envelope = cms::tests::enveloped(b"Content-Type: text/plain\r\n\r\nApproved.\r\n");
         check(
             &opaque(&envelope),
-            &Expected {
-                plain: Some("Approved.\n"),
-                html: None,
-                attached: &[],
-                codes: &[],
-            },
+            &Expected { plain: Some("Approved.\n"), html: None, attached: &[], codes: &[] },
         );
         check(
             &opaque(b"no envelope"),
@@ -587,55 +468,32 @@ mod tests {
         let check_code = |header: &str, body: &[u8], code: &str, disqualifies: bool| {
             let raw = [header.as_bytes(), b"\r\n\r\n", body].concat();
             let message = parse(&raw, &Limits::default());
-            let got: Vec<_> = message
-                .structure
-                .iter()
-                .map(|it| (it.code, it.disqualifies))
-                .collect();
+            let got: Vec<_> =
+                message.structure.iter().map(|it| (it.code, it.disqualifies)).collect();
             assert_eq!(got, [(code, disqualifies)], "{header}");
         };
-        check_code(
-            "Content-Type: text/plain; charset=utf-7",
-            b"yes",
-            "charset_refused",
-            true,
-        );
+        check_code("Content-Type: text/plain; charset=utf-7", b"yes", "charset_refused", true);
         check_code(
             "Content-Type: text/plain; charset=x; charset=utf-8",
             b"yes",
             "charset_ambiguous",
             true,
         );
-        check_code(
-            "Content-Type: text/plain; charset=made-up",
-            b"\xe9",
-            "charset_unknown",
-            true,
-        );
+        check_code("Content-Type: text/plain; charset=made-up", b"\xe9", "charset_unknown", true);
         check_code(
             "Content-Type: text/plain; charset=utf-8",
             b"\xe9",
             "charset_mislabelled",
             false,
         );
-        check_code(
-            "Content-Type: text/plain",
-            b"\xe9",
-            "charset_missing",
-            false,
-        );
+        check_code("Content-Type: text/plain", b"\xe9", "charset_missing", false);
         check_code(
             "Content-Transfer-Encoding: x-made-up",
             b"yes",
             "transfer_encoding_unknown",
             true,
         );
-        check_code(
-            "Content-Transfer-Encoding: base64",
-            b"!!!!",
-            "base64_foreign_character",
-            true,
-        );
+        check_code("Content-Transfer-Encoding: base64", b"!!!!", "base64_foreign_character", true);
         check_code("Subject: x", b"not\ryes", "bare_cr_in_text", true);
         check_code("Subject: x", b"ye\0s", "nul_in_text", true);
     }

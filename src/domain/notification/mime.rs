@@ -66,7 +66,7 @@ fn headers(mail: &mut String, envelope: &Envelope<'_>, letter: &Letter) {
     field(mail, "Subject", &unstructured("Subject: ".len(), &letter.subject));
     // RFC 3834 §5: no well-behaved robot answers this.
     field(mail, "Auto-Submitted", "auto-generated");
-    field(mail, "X-Auto-Response-Suppress", "All");
+    field(mail, "X-Auto-Response-Suppress", "OOF, AutoReply");
     field(mail, "X-Countersign-Instance", &envelope.instance.to_string());
     if let Some(address) = envelope.confirmation_to {
         field(mail, "Disposition-Notification-To", &address.to_string());

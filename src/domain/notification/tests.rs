@@ -119,7 +119,7 @@ fn headers_say_what_we_are() {
             value.split_whitespace().collect::<Vec<_>>().join(" ")
         };
         assert_eq!(header("Auto-Submitted"), "auto-generated");
-        assert_eq!(header("X-Auto-Response-Suppress"), "All");
+        assert_eq!(header("X-Auto-Response-Suppress"), "OOF, AutoReply");
         assert_eq!(header("X-Countersign-Instance"), "00000000-0000-0000-0000-000000000007");
         assert_eq!(header("From"), "\"Corp access\" <access@corp.example>");
         assert_eq!(header("To"), "ana@corp.example");

@@ -62,9 +62,7 @@ impl Carrier {
 
 /// Every token-shaped run in a text, in order.
 pub fn find(text: &str) -> Vec<Found> {
-    words(text)
-        .filter_map(|(start, end)| token_at(text, start, end))
-        .collect()
+    words(text).filter_map(|(start, end)| token_at(text, start, end)).collect()
 }
 
 /// The text with every token-shaped run masked: for lists, logs and exports.
@@ -109,8 +107,7 @@ pub fn ref_line(token: &Token) -> String {
 pub fn find_ref_line(text: &str) -> Vec<Found> {
     words(text)
         .filter(|&(start, end)| {
-            text.get(start..end)
-                .is_some_and(|word| word.eq_ignore_ascii_case("ref"))
+            text.get(start..end).is_some_and(|word| word.eq_ignore_ascii_case("ref"))
         })
         .filter_map(|(_, end)| {
             let start = end + value_offset(text.get(end..)?)?;
@@ -125,9 +122,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let mut rest = text.char_indices();
     std::iter::from_fn(move || {
         let (start, _) = rest.find(|(_, c)| c.is_alphanumeric())?;
-        let end = rest
-            .find(|(_, c)| !c.is_alphanumeric())
-            .map_or(text.len(), |(at, _)| at);
+        let end = rest.find(|(_, c)| !c.is_alphanumeric()).map_or(text.len(), |(at, _)| at);
         Some((start, end))
     })
 }
@@ -161,24 +156,15 @@ fn value_offset(rest: &str) -> Option<usize> {
 
 fn is_leftover(c: char) -> bool {
     c.is_whitespace()
-        || matches!(
-            c,
-            '>' | '|' | '*' | '_' | '~' | '`' | '[' | '(' | '"' | '\''
-        )
-        || matches!(
-            c,
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
-        )
+        || matches!(c, '>' | '|' | '*' | '_' | '~' | '`' | '[' | '(' | '"' | '\'')
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// The length of `<b>`, `</span>` or the like at the start of a text.
 fn tag_octets(text: &str) -> Option<usize> {
     let inside = text.strip_prefix('<')?;
     let opens = inside.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
-    let close = inside
-        .bytes()
-        .take(TAG_OCTETS_MAX)
-        .position(|b| b == b'>')?;
+    let close = inside.bytes().take(TAG_OCTETS_MAX).position(|b| b == b'>')?;
     opens.then_some(close + 2)
 }
 
@@ -187,8 +173,7 @@ fn entity_octets(text: &str) -> Option<usize> {
     ["&nbsp;", "&#160;", "&#xa0;"]
         .iter()
         .find(|entity| {
-            text.get(..entity.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(entity))
+            text.get(..entity.len()).is_some_and(|head| head.eq_ignore_ascii_case(entity))
         })
         .map(|entity| entity.len())
 }
@@ -238,11 +223,7 @@ mod tests {
             format!("<countersign.{A}@corp.example>")
         );
         check(in_message_id, &message_id_for(&token, "corp.example"), &[A]);
-        check(
-            in_message_id,
-            "<x@y>\t<countersign.{A}@h> <countersign.{B}@h>",
-            &[A, B],
-        );
+        check(in_message_id, "<x@y>\t<countersign.{A}@h> <countersign.{B}@h>", &[A, B]);
         check(in_message_id, "countersign.{A}@h", &[A]);
         check(in_message_id, "<COUNTERSIGN.{A}.1@h>", &[A]);
         check(in_message_id, "<x@{A}.example>", &[]);
@@ -317,13 +298,8 @@ mod tests {
     #[test]
     fn each_carrier_names_its_field() {
         assert_eq!(
-            [
-                Carrier::ReplyToAddress,
-                Carrier::InReplyTo,
-                Carrier::References,
-                Carrier::Body
-            ]
-            .map(|carrier| (carrier.code(), carrier.field())),
+            [Carrier::ReplyToAddress, Carrier::InReplyTo, Carrier::References, Carrier::Body]
+                .map(|carrier| (carrier.code(), carrier.field())),
             [
                 ("reply_to_address", Some("to")),
                 ("in_reply_to", Some("in-reply-to")),

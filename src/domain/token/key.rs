@@ -41,16 +41,12 @@ pub fn mint<'k>(claims: &Claims, keys: &'k KeyRing) -> (Token, &'k str) {
 /// Whether this token was minted for exactly these claims by the key of that
 /// name. Takes the same time however much of the token is right.
 pub fn verify(token: &Token, claims: &Claims, key_id: &str, keys: &KeyRing) -> bool {
-    keys.find(key_id)
-        .is_some_and(|key| sign(claims, key).0.ct_eq(&token.0).into())
+    keys.find(key_id).is_some_and(|key| sign(claims, key).0.ct_eq(&token.0).into())
 }
 
 impl Key {
     pub fn new(id: impl Into<String>, secret: [u8; 32]) -> Self {
-        Self {
-            id: id.into(),
-            secret: Zeroizing::new(secret),
-        }
+        Self { id: id.into(), secret: Zeroizing::new(secret) }
     }
 
     fn for_purpose(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
@@ -77,9 +73,7 @@ impl KeyRing {
     }
 
     fn find(&self, id: &str) -> Option<&Key> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|key| key.id == id)
+        std::iter::once(&self.current).chain(&self.older).find(|key| key.id == id)
     }
 }
 
@@ -103,9 +97,7 @@ fn sign(claims: &Claims, key: &Key) -> Token {
     }
     let whole: [u8; 32] = mac.finalize().into_bytes().into();
     let mut half = [0; MAC_BYTES];
-    half.iter_mut()
-        .zip(whole)
-        .for_each(|(place, byte)| *place = byte);
+    half.iter_mut().zip(whole).for_each(|(place, byte)| *place = byte);
     Token::from_parts(claims.lookup, half)
 }
 
@@ -178,10 +170,7 @@ mod tests {
 
     #[test]
     fn no_claim_can_be_changed() {
-        for purpose in Purpose::ALL
-            .into_iter()
-            .filter(|purpose| *purpose != Purpose::Reply)
-        {
+        for purpose in Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Reply) {
             check(|claims| claims.purpose = purpose);
         }
         check(|claims| claims.instance = Uuid::from_u128(9).into());
@@ -199,12 +188,7 @@ mod tests {
     fn a_token_outlives_a_new_key_but_not_the_removal_of_its_own() {
         let before = ring("old", &[]);
         let (token, key_id) = mint(&claims(), &before);
-        assert!(verify(
-            &token,
-            &claims(),
-            key_id,
-            &ring("new", &["older", "old"])
-        ));
+        assert!(verify(&token, &claims(), key_id, &ring("new", &["older", "old"])));
         assert!(!verify(&token, &claims(), "new", &ring("new", &["old"])));
         assert!(!verify(&token, &claims(), key_id, &ring("new", &[])));
         assert_eq!(mint(&claims(), &ring("new", &["old"])).1, "new");

@@ -94,9 +94,7 @@ impl Token {
         if text.len() != Self::CHARS {
             return None;
         }
-        let bytes = BASE32_NOPAD
-            .decode(text.to_ascii_uppercase().as_bytes())
-            .ok()?;
+        let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
     }
 
@@ -128,22 +126,14 @@ impl Token {
     fn from_parts(lookup: [u8; LOOKUP_BYTES], mac: [u8; MAC_BYTES]) -> Self {
         let mut bytes = [0; TOKEN_BYTES];
         let parts = lookup.into_iter().chain(mac);
-        bytes
-            .iter_mut()
-            .zip(parts)
-            .for_each(|(place, byte)| *place = byte);
+        bytes.iter_mut().zip(parts).for_each(|(place, byte)| *place = byte);
         Self(bytes)
     }
 }
 
 impl Purpose {
-    pub const ALL: [Self; 5] = [
-        Self::Reply,
-        Self::ApproveByAddress,
-        Self::DenyByAddress,
-        Self::WebLink,
-        Self::Bounce,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Reply, Self::ApproveByAddress, Self::DenyByAddress, Self::WebLink, Self::Bounce];
 
     /// The stored form; it is also under the token's signature and never changes.
     pub fn code(self) -> &'static str {
@@ -171,9 +161,7 @@ impl Channel {
     }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Email, Self::Web]
-            .into_iter()
-            .find(|channel| channel.code() == code)
+        [Self::Email, Self::Web].into_iter().find(|channel| channel.code() == code)
     }
 }
 
@@ -206,10 +194,7 @@ mod tests {
         assert_eq!(token.text(), TEXT);
         assert_eq!(Token::parse(TEXT), Some(token));
         assert_eq!(Token::parse(&TEXT.to_uppercase()), Some(token));
-        assert_eq!(
-            Token::parse("AaAqEaYeAuDaOcAjBiFqYdIoB4iBcEqTcQkRmFy"),
-            Some(token)
-        );
+        assert_eq!(Token::parse("AaAqEaYeAuDaOcAjBiFqYdIoB4iBcEqTcQkRmFy"), Some(token));
     }
 
     #[test]

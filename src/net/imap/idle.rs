@@ -38,21 +38,14 @@ impl Imap {
 
         allowance.grant(SLACK_OCTETS, stall);
         let beginning = async {
-            let tag = session
-                .run_command("IDLE")
-                .await
-                .map_err(|error| told(peer, step, error))?;
+            let tag = session.run_command("IDLE").await.map_err(|error| told(peer, step, error))?;
             loop {
-                let response = session
-                    .read_response()
-                    .await
-                    .map_err(|e| read_failed(peer, step, e))?;
+                let response =
+                    session.read_response().await.map_err(|e| read_failed(peer, step, e))?;
                 match response.ok_or_else(closed)?.parsed() {
                     Response::Continue(_) => return Ok(tag),
                     // A NO as well as a BAD: neither is followed by a `+`.
-                    Response::Done {
-                        tag: of, outcome, ..
-                    } if *of == tag => {
+                    Response::Done { tag: of, outcome, .. } if *of == tag => {
                         let words = outcome.information.as_deref().unwrap_or_default();
                         return Err(peer.error(step, Failure::CommandRefused, words));
                     }
@@ -61,9 +54,7 @@ impl Imap {
                 }
             }
         };
-        let tag = timeout(wait, beginning)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))??;
+        let tag = timeout(wait, beginning).await.map_err(|_| peer.timed_out(step, wait))??;
 
         // Silence is what is hoped for now, so no stall ends it; reading is
         // cancel-safe, and `at_most` is counted from here whatever is said.
@@ -75,10 +66,7 @@ impl Imap {
             };
             let response = response.map_err(|error| read_failed(peer, step, error))?;
             match response.ok_or_else(closed)?.parsed() {
-                Response::Data {
-                    status: Status::Bye,
-                    outcome,
-                } => {
+                Response::Data { status: Status::Bye, outcome } => {
                     let words = outcome.information.as_deref().unwrap_or_default();
                     return Err(peer.error(step, Failure::Closed, words));
                 }
@@ -89,15 +77,10 @@ impl Imap {
 
         allowance.grant(SLACK_OCTETS, stall);
         let ending = async {
-            session
-                .run_command_untagged("DONE")
-                .await
-                .map_err(|error| told(peer, step, error))?;
+            session.run_command_untagged("DONE").await.map_err(|error| told(peer, step, error))?;
             loop {
-                let response = session
-                    .read_response()
-                    .await
-                    .map_err(|e| read_failed(peer, step, e))?;
+                let response =
+                    session.read_response().await.map_err(|e| read_failed(peer, step, e))?;
                 match response.ok_or_else(closed)?.parsed() {
                     Response::Done { tag: of, .. } if *of == tag => return Ok(()),
                     response if is_news(response) => outcome = IdleOutcome::News,
@@ -105,17 +88,12 @@ impl Imap {
                 }
             }
         };
-        timeout(wait, ending)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))??;
+        timeout(wait, ending).await.map_err(|_| peer.timed_out(step, wait))??;
         self.session = Some(session);
         Ok(outcome)
     }
 }
 
 fn is_news(response: &Response<'_>) -> bool {
-    matches!(
-        response,
-        Response::MailboxData(MailboxDatum::Exists(_) | MailboxDatum::Recent(_))
-    )
+    matches!(response, Response::MailboxData(MailboxDatum::Exists(_) | MailboxDatum::Recent(_)))
 }

@@ -109,18 +109,13 @@ impl Imap {
         allowance.grant(SLACK_OCTETS, Some(timeouts.idle_bytes));
         let stream = BufWriter::new(Handover::to_imap(wire, leftover));
         // This login is answered by the handover; see there.
-        let session = timeout(
-            timeouts.command,
-            async_imap::Client::new(stream).login("", ""),
-        )
-        .await
-        .ok()
-        .and_then(Result::ok)
-        .ok_or_else(|| {
-            opened
-                .peer
-                .error(StepName::Auth, Failure::Protocol, "after the login")
-        })?;
+        let session = timeout(timeouts.command, async_imap::Client::new(stream).login("", ""))
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| {
+                opened.peer.error(StepName::Auth, Failure::Protocol, "after the login")
+            })?;
         Ok(Self {
             session: Some(session),
             capabilities: opened.capabilities,
@@ -157,21 +152,16 @@ impl Imap {
         let (mut uid_validity, mut uid_next, mut exists) = (None, None, 0);
         let mut uids_last = true;
         let finished = self
-            .command(
-                step,
-                &format!("SELECT {name}"),
-                0,
-                |response| match response {
-                    Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
-                    Response::Data { outcome, .. } => match &outcome.code {
-                        Some(ResponseCode::UidValidity(validity)) => uid_validity = Some(*validity),
-                        Some(ResponseCode::UidNext(next)) => uid_next = Some(*next),
-                        Some(ResponseCode::UidNotSticky) => uids_last = false,
-                        _ => {}
-                    },
+            .command(step, &format!("SELECT {name}"), 0, |response| match response {
+                Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
+                Response::Data { outcome, .. } => match &outcome.code {
+                    Some(ResponseCode::UidValidity(validity)) => uid_validity = Some(*validity),
+                    Some(ResponseCode::UidNext(next)) => uid_next = Some(*next),
+                    Some(ResponseCode::UidNotSticky) => uids_last = false,
                     _ => {}
                 },
-            )
+                _ => {}
+            })
             .await?;
         let fail =
             |kind, words: &str| Err(self.peer.error(step, kind, &format!("`{folder}`: {words}")));
@@ -183,18 +173,12 @@ impl Imap {
             return fail(kind, &finished.text);
         }
         if !uids_last {
-            return fail(
-                Failure::Protocol,
-                "the server forgets its UIDs (UIDNOTSTICKY)",
-            );
+            return fail(Failure::Protocol, "the server forgets its UIDs (UIDNOTSTICKY)");
         }
         match uid_validity {
-            Some(uid_validity) => Ok(Selected {
-                uid_validity,
-                uid_next,
-                exists,
-                read_only: finished.read_only,
-            }),
+            Some(uid_validity) => {
+                Ok(Selected { uid_validity, uid_next, exists, read_only: finished.read_only })
+            }
             None => fail(Failure::Protocol, "the server gives no UIDVALIDITY"),
         }
     }
@@ -222,16 +206,10 @@ impl Imap {
             }
         })
         .await?;
-        let listed = found
-            .into_iter()
-            .filter_map(|(uid, (size_bytes, internal_date))| {
-                // Without a size it was not our listing that spoke, but news of flags.
-                Some(Listed {
-                    uid,
-                    size_bytes: size_bytes?,
-                    internal_date,
-                })
-            });
+        let listed = found.into_iter().filter_map(|(uid, (size_bytes, internal_date))| {
+            // Without a size it was not our listing that spoke, but news of flags.
+            Some(Listed { uid, size_bytes: size_bytes?, internal_date })
+        });
         Ok(listed.collect())
     }
 
@@ -248,8 +226,7 @@ impl Imap {
     /// Its header section alone.
     pub async fn fetch_headers(&mut self, uid: u32) -> Result<Option<Vec<u8>>, NetError> {
         let section = SectionPath::Full(MessageSection::Header);
-        self.section(uid, "HEADER", Some(section), HEADERS_OCTETS_MAX)
-            .await
+        self.section(uid, "HEADER", Some(section), HEADERS_OCTETS_MAX).await
     }
 
     async fn section(
@@ -268,11 +245,7 @@ impl Imap {
                     return;
                 };
                 for attribute in attributes {
-                    if let AttributeValue::BodySection {
-                        section,
-                        index: None,
-                        data,
-                    } = attribute
+                    if let AttributeValue::BodySection { section, index: None, data } = attribute
                         && *section == wanted
                     {
                         // Whole, since the parser gives a literal only with its last octet.
@@ -312,29 +285,18 @@ impl Imap {
         let step = StepName::Delete;
         for batch in uids.chunks(DELETE_BATCH) {
             let set = uid_set(batch);
-            self.must(
-                step,
-                &format!(r"UID STORE {set} +FLAGS.SILENT (\Deleted)"),
-                0,
-                |_| {},
-            )
-            .await?;
+            self.must(step, &format!(r"UID STORE {set} +FLAGS.SILENT (\Deleted)"), 0, |_| {})
+                .await?;
             if self.capabilities.has("UIDPLUS") {
-                self.must(step, &format!("UID EXPUNGE {set}"), 0, |_| {})
-                    .await?;
+                self.must(step, &format!("UID EXPUNGE {set}"), 0, |_| {}).await?;
                 continue;
             }
             let mut others = 0;
-            self.must(
-                step,
-                &format!("UID SEARCH DELETED NOT UID {set}"),
-                0,
-                |response| {
-                    if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
-                        others += uids.len();
-                    }
-                },
-            )
+            self.must(step, &format!("UID SEARCH DELETED NOT UID {set}"), 0, |response| {
+                if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
+                    others += uids.len();
+                }
+            })
             .await?;
             if others == 0 {
                 self.must(step, "EXPUNGE", 0, |_| {}).await?;
@@ -366,11 +328,7 @@ impl Imap {
         each: impl FnMut(&Response<'_>),
     ) -> Result<(), NetError> {
         let finished = self.command(step, command, octets, each).await?;
-        if finished.status == Status::Ok {
-            Ok(())
-        } else {
-            Err(self.refused(step, &finished))
-        }
+        if finished.status == Status::Ok { Ok(()) } else { Err(self.refused(step, &finished)) }
     }
 
     fn refused(&self, step: StepName, finished: &Finished) -> NetError {
@@ -393,23 +351,14 @@ impl Imap {
     ) -> Result<Finished, NetError> {
         // Taken, so that a failure or a dropped future leaves no session behind.
         let mut session = self.take_session(step)?;
-        let wait = if octets > 0 {
-            self.timeouts.transfer
-        } else {
-            self.timeouts.command
-        };
-        self.allowance.grant(
-            octets.saturating_add(SLACK_OCTETS),
-            Some(self.timeouts.idle_bytes),
-        );
+        let wait = if octets > 0 { self.timeouts.transfer } else { self.timeouts.command };
+        self.allowance.grant(octets.saturating_add(SLACK_OCTETS), Some(self.timeouts.idle_bytes));
         let began = Instant::now();
         let peer = &self.peer;
         let mut news = false;
         let talk = async {
-            let tag = session
-                .run_command(command)
-                .await
-                .map_err(|error| told(peer, step, error))?;
+            let tag =
+                session.run_command(command).await.map_err(|error| told(peer, step, error))?;
             loop {
                 let response = session
                     .read_response()
@@ -417,18 +366,11 @@ impl Imap {
                     .map_err(|error| read_failed(peer, step, error))?;
                 let response = response.ok_or_else(|| peer.error(step, Failure::Closed, ""))?;
                 match response.parsed() {
-                    Response::Done {
-                        tag: of,
-                        status,
-                        outcome,
-                    } if *of == tag => {
+                    Response::Done { tag: of, status, outcome } if *of == tag => {
                         break Ok(Finished::new(status, outcome));
                     }
                     // RFC 3501 §7.1.5; LOGOUT is answered so, too.
-                    Response::Data {
-                        status: Status::Bye,
-                        outcome,
-                    } if step != StepName::Quit => {
+                    Response::Data { status: Status::Bye, outcome } if step != StepName::Quit => {
                         let words = outcome.information.as_deref().unwrap_or_default();
                         break Err(peer.error(step, Failure::Closed, words));
                     }
@@ -439,9 +381,8 @@ impl Imap {
                 }
             }
         };
-        let finished = timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, began.elapsed()))??;
+        let finished =
+            timeout(wait, talk).await.map_err(|_| peer.timed_out(step, began.elapsed()))??;
         // SELECT tells how many there are; that is no news.
         self.has_news |= news && step != StepName::Select;
         self.session = Some(session);
@@ -450,9 +391,7 @@ impl Imap {
 
     fn take_session(&mut self, step: StepName) -> Result<Session<Stream>, NetError> {
         let words = "the session ended with an earlier failure";
-        self.session
-            .take()
-            .ok_or_else(|| self.peer.error(step, Failure::Closed, words))
+        self.session.take().ok_or_else(|| self.peer.error(step, Failure::Closed, words))
     }
 
     /// Time for the short waits, e.g. of IDLE.
@@ -470,11 +409,7 @@ impl Finished {
         };
         Self {
             status,
-            text: outcome
-                .information
-                .as_deref()
-                .unwrap_or_default()
-                .to_owned(),
+            text: outcome.information.as_deref().unwrap_or_default().to_owned(),
             read_only: outcome.code == Some(ResponseCode::ReadOnly),
         }
     }
@@ -514,10 +449,7 @@ fn read_failed(peer: &Peer, step: StepName, error: std::io::Error) -> NetError {
         return peer.error(step, Failure::Protocol, "a response cannot be parsed");
     }
     let words = error.get_ref().map(ToString::to_string).unwrap_or_default();
-    NetError {
-        words: super::step::printable(&words),
-        ..peer.io_error(step, error)
-    }
+    NetError { words: super::step::printable(&words), ..peer.io_error(step, error) }
 }
 
 #[cfg(test)]

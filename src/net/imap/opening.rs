@@ -54,11 +54,7 @@ pub(super) async fn open(
     };
     log.add(StepName::Auth, began, &login.redacted(&words));
     let capabilities = opening.capabilities().await?;
-    Ok(Opened {
-        lines: opening.lines,
-        capabilities,
-        peer: opening.link.peer,
-    })
+    Ok(Opened { lines: opening.lines, capabilities, peer: opening.link.peer })
 }
 
 /// All of a [`Link`] but its stream.
@@ -85,26 +81,9 @@ struct Answer {
 
 impl<'a> Opening<'a> {
     fn over(link: Link, timeouts: &'a Timeouts) -> Self {
-        let Link {
-            wire,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-        } = link;
-        let link = Known {
-            peer,
-            allowance,
-            encrypted,
-            loopback,
-        };
-        Self {
-            link,
-            lines: Lines::new(wire),
-            timeouts,
-            tag: 0,
-            capabilities: None,
-        }
+        let Link { wire, allowance, peer, encrypted, loopback } = link;
+        let link = Known { peer, allowance, encrypted, loopback };
+        Self { link, lines: Lines::new(wire), timeouts, tag: 0, capabilities: None }
     }
 
     /// True where the server says that we are logged in already.
@@ -120,29 +99,16 @@ impl<'a> Opening<'a> {
         let fail = |kind, words: &str| Err(self.link.peer.error(StepName::Greeting, kind, words));
         let parsed = Line::parse(&line);
         let is_logged_in = match &parsed {
-            Some(Line::Untagged {
-                status: Status::Ok, ..
-            }) => false,
-            Some(Line::Untagged {
-                status: Status::PreAuth,
-                ..
-            }) => true,
-            Some(Line::Untagged {
-                status: Status::Bye,
-                text,
-            }) => {
+            Some(Line::Untagged { status: Status::Ok, .. }) => false,
+            Some(Line::Untagged { status: Status::PreAuth, .. }) => true,
+            Some(Line::Untagged { status: Status::Bye, text }) => {
                 return fail(Failure::ServerBusy { retry_after: None }, text);
             }
             _ => {
-                return fail(
-                    Failure::Protocol,
-                    &format!("this is no IMAP server: {line}"),
-                );
+                return fail(Failure::Protocol, &format!("this is no IMAP server: {line}"));
             }
         };
-        self.capabilities = parsed
-            .and_then(|line| line.capabilities())
-            .map(Capabilities::parse);
+        self.capabilities = parsed.and_then(|line| line.capabilities()).map(Capabilities::parse);
         log.add(StepName::Greeting, began, &line);
         Ok(is_logged_in)
     }
@@ -164,30 +130,16 @@ impl<'a> Opening<'a> {
         if self.lines.has_leftover() {
             return fail(&self, Failure::InjectedBytes, "");
         }
-        let Known {
-            peer,
-            allowance,
-            loopback,
-            ..
-        } = self.link;
+        let Known { peer, allowance, loopback, .. } = self.link;
         let (wire, _) = self.lines.into_parts();
-        Ok(Link {
-            wire,
-            allowance,
-            peer,
-            encrypted: false,
-            loopback,
-        })
+        Ok(Link { wire, allowance, peer, encrypted: false, loopback })
     }
 
     async fn capabilities(&mut self) -> Result<Capabilities, NetError> {
         if self.capabilities.is_none() {
             let answer = self.command(StepName::Auth, "CAPABILITY").await?;
             if answer.status != Status::Ok {
-                return Err(self
-                    .link
-                    .peer
-                    .error(StepName::Auth, Failure::Protocol, &answer.text));
+                return Err(self.link.peer.error(StepName::Auth, Failure::Protocol, &answer.text));
             }
         }
         Ok(self.capabilities.clone().unwrap_or_default())
@@ -195,11 +147,8 @@ impl<'a> Opening<'a> {
 
     async fn login(&mut self, login: &Login) -> Result<String, NetError> {
         let capabilities = self.capabilities().await?;
-        let (first, answers) = messages(login, &capabilities).map_err(|words| {
-            self.link
-                .peer
-                .error(StepName::Auth, Failure::LoginRefused, words)
-        })?;
+        let (first, answers) = messages(login, &capabilities)
+            .map_err(|words| self.link.peer.error(StepName::Auth, Failure::LoginRefused, words))?;
         // Logged in, a server may be able to do other things.
         self.capabilities = None;
         let answer = self.exchange(StepName::Auth, &first, &answers).await?;
@@ -211,10 +160,7 @@ impl<'a> Opening<'a> {
         } else {
             Failure::LoginRefused
         };
-        Err(self
-            .link
-            .peer
-            .error(StepName::Auth, kind, &login.redacted(&answer.text)))
+        Err(self.link.peer.error(StepName::Auth, kind, &login.redacted(&answer.text)))
     }
 
     async fn command(&mut self, step: StepName, command: &str) -> Result<Answer, NetError> {
@@ -246,12 +192,7 @@ impl<'a> Opening<'a> {
         first: &[u8],
         more: &[Zeroizing<Vec<u8>>],
     ) -> Result<Answer, NetError> {
-        let Self {
-            lines,
-            link,
-            capabilities,
-            ..
-        } = self;
+        let Self { lines, link, capabilities, .. } = self;
         let peer = &link.peer;
         let failed = |error| peer.io_error(step, error);
         let whole = Zeroizing::new([tag.as_bytes(), b" ", first, b"\r\n"].concat());
@@ -265,28 +206,16 @@ impl<'a> Opening<'a> {
                 *capabilities = Some(Capabilities::parse(words));
             }
             match parsed {
-                Some(Line::Tagged {
-                    tag: of,
-                    status,
-                    text,
-                }) if of == tag => {
-                    return Ok(Answer {
-                        status,
-                        text: text.to_owned(),
-                    });
+                Some(Line::Tagged { tag: of, status, text }) if of == tag => {
+                    return Ok(Answer { status, text: text.to_owned() });
                 }
                 Some(Line::Continue(_)) => {
                     // RFC 3501 §6.2.2: `*` ends an exchange we have no answer for.
-                    let answer = more
-                        .next()
-                        .map_or(b"*".as_slice(), |answer| answer.as_slice());
+                    let answer = more.next().map_or(b"*".as_slice(), |answer| answer.as_slice());
                     let whole = Zeroizing::new([answer, b"\r\n"].concat());
                     lines.write(&whole).await.map_err(failed)?;
                 }
-                Some(Line::Untagged {
-                    status: Status::Bye,
-                    text,
-                }) => {
+                Some(Line::Untagged { status: Status::Bye, text }) => {
                     return Err(peer.error(step, Failure::ServerBusy { retry_after: None }, text));
                 }
                 Some(_) => {}
@@ -297,9 +226,7 @@ impl<'a> Opening<'a> {
     }
 
     fn allow(&self) {
-        self.link
-            .allowance
-            .grant(ANSWER_OCTETS_MAX, Some(self.timeouts.idle_bytes));
+        self.link.allowance.grant(ANSWER_OCTETS_MAX, Some(self.timeouts.idle_bytes));
     }
 }
 
@@ -323,10 +250,7 @@ fn messages(login: &Login, capabilities: &Capabilities) -> Result<Messages, &'st
         (may_use_login, quoted(&login.username), quoted(password))
     {
         let quoted = Zeroizing::new(quoted);
-        return Ok((
-            bytes(format!("LOGIN {name} {}", quoted.as_str())),
-            Vec::new(),
-        ));
+        return Ok((bytes(format!("LOGIN {name} {}", quoted.as_str())), Vec::new()));
     }
     match mechanism {
         Some(Mechanism::Plain) => {
@@ -334,32 +258,20 @@ fn messages(login: &Login, capabilities: &Capabilities) -> Result<Messages, &'st
                 .ok_or("the name or the password contains a NUL character")?;
             // RFC 4959: the message may go with the command.
             if capabilities.has("SASL-IR") {
-                return Ok((
-                    bytes(format!("AUTHENTICATE PLAIN {}", message.as_str())),
-                    Vec::new(),
-                ));
+                return Ok((bytes(format!("AUTHENTICATE PLAIN {}", message.as_str())), Vec::new()));
             }
-            Ok((
-                bytes("AUTHENTICATE PLAIN".into()),
-                vec![bytes(message.to_string())],
-            ))
+            Ok((bytes("AUTHENTICATE PLAIN".into()), vec![bytes(message.to_string())]))
         }
         Some(mechanism) => {
             let answers =
                 sasl::login(&login.username, password).map(|answer| bytes(answer.to_string()));
-            Ok((
-                bytes(format!("AUTHENTICATE {}", mechanism.name())),
-                answers.into(),
-            ))
+            Ok((bytes(format!("AUTHENTICATE {}", mechanism.name())), answers.into()))
         }
         None if may_use_login => {
             // A literal carries anything (RFC 3501 §4.3).
             let first = format!("LOGIN {{{}}}", login.username.len());
             let second = format!("{} {{{}}}", login.username, password.len());
-            Ok((
-                bytes(first),
-                vec![bytes(second), bytes(password.to_string())],
-            ))
+            Ok((bytes(first), vec![bytes(second), bytes(password.to_string())]))
         }
         None => Err("the server offers no way to log in with a password here"),
     }
@@ -372,10 +284,7 @@ mod tests {
     fn check(login: &Login, capabilities: &str, expected: Result<&[&str], &str>) {
         let got = messages(login, &Capabilities::parse(capabilities)).map(|(first, more)| {
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            [text(&first)]
-                .into_iter()
-                .chain(more.iter().map(|m| text(m)))
-                .collect::<Vec<_>>()
+            [text(&first)].into_iter().chain(more.iter().map(|m| text(m))).collect::<Vec<_>>()
         });
         let expected = expected.map(|lines| lines.iter().map(|l| (*l).to_owned()).collect());
         assert_eq!(got, expected);
@@ -390,27 +299,15 @@ mod tests {
             "LOGINDISABLED AUTH=PLAIN SASL-IR",
             Ok(&["AUTHENTICATE PLAIN AGFuYQBhImJcYw=="]),
         );
-        check(
-            &plain,
-            "LOGINDISABLED AUTH=PLAIN",
-            Ok(&["AUTHENTICATE PLAIN", "AGFuYQBhImJcYw=="]),
-        );
-        check(
-            &plain,
-            "LOGINDISABLED AUTH=LOGIN",
-            Ok(&["AUTHENTICATE LOGIN", "YW5h", "YSJiXGM="]),
-        );
+        check(&plain, "LOGINDISABLED AUTH=PLAIN", Ok(&["AUTHENTICATE PLAIN", "AGFuYQBhImJcYw=="]));
+        check(&plain, "LOGINDISABLED AUTH=LOGIN", Ok(&["AUTHENTICATE LOGIN", "YW5h", "YSJiXGM="]));
         check(
             &plain,
             "LOGINDISABLED",
             Err("the server offers no way to log in with a password here"),
         );
         let odd = Login::password("ana", "pä");
-        check(
-            &odd,
-            "AUTH=PLAIN",
-            Ok(&["AUTHENTICATE PLAIN", "AGFuYQBww6Q="]),
-        );
+        check(&odd, "AUTH=PLAIN", Ok(&["AUTHENTICATE PLAIN", "AGFuYQBww6Q="]));
         check(&odd, "IMAP4rev1", Ok(&["LOGIN {3}", "ana {3}", "pä"]));
     }
 }

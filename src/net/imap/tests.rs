@@ -28,10 +28,7 @@ async fn open_with(
     let timeouts = Timeouts::default();
     let (stream, server) = scripted::server(script, tls);
     let link = Link {
-        peer: Peer {
-            host: "localhost".into(),
-            port: account.port,
-        },
+        peer: Peer { host: "localhost".into(), port: account.port },
         ..Link::over(stream, &timeouts)
     };
     let mut log = StepLog::default();
@@ -56,36 +53,23 @@ async fn check_not_opened(
     kind: Failure,
     step: StepName,
 ) -> NetError {
-    let error = open_with(script, account, None)
-        .await
-        .imap
-        .err()
-        .expect("no session");
+    let error = open_with(script, account, None).await.imap.err().expect("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
 
 #[tokio::test]
 async fn a_whole_session_is_understood() {
-    let opened = open(include_str!(
-        "../../../fixtures/transcripts/imap-session.txt"
-    ))
-    .await;
+    let opened = open(include_str!("../../../fixtures/transcripts/imap-session.txt")).await;
     let mut imap = opened.imap.unwrap();
     assert!(imap.can_idle());
     assert_eq!(imap.folders().await.unwrap(), ["INBOX", "Entwürfe", "R&D7"]);
     let selected = imap.select("Entwürfe").await.unwrap();
-    let expected = Selected {
-        uid_validity: 1_700_000_000,
-        uid_next: Some(44),
-        exists: 3,
-        read_only: false,
-    };
+    let expected =
+        Selected { uid_validity: 1_700_000_000, uid_next: Some(44), exists: 3, read_only: false };
     assert_eq!(selected, expected);
     let listed = imap.list_from(41).await.unwrap();
-    let seen = listed
-        .iter()
-        .map(|l| (l.uid, l.size_bytes, l.internal_date.unwrap().to_rfc3339()));
+    let seen = listed.iter().map(|l| (l.uid, l.size_bytes, l.internal_date.unwrap().to_rfc3339()));
     assert_eq!(
         seen.collect::<Vec<_>>(),
         [
@@ -94,15 +78,9 @@ async fn a_whole_session_is_understood() {
         ]
     );
     let mail = imap.fetch(43, 100).await.unwrap().unwrap();
-    assert_eq!(
-        String::from_utf8(mail).unwrap(),
-        "Subject: (a {9} \"quote\r\n\r\nbody)\r\n"
-    );
+    assert_eq!(String::from_utf8(mail).unwrap(), "Subject: (a {9} \"quote\r\n\r\nbody)\r\n");
     assert_eq!(imap.fetch(41, 100).await.unwrap(), None);
-    assert_eq!(
-        imap.fetch_headers(42).await.unwrap().unwrap(),
-        b"Subject: long\r\n"
-    );
+    assert_eq!(imap.fetch_headers(42).await.unwrap().unwrap(), b"Subject: long\r\n");
     imap.delete(&[43, 41, 42]).await.unwrap();
     imap.logout().await;
     opened.server.await.unwrap();
@@ -135,19 +113,12 @@ async fn check_fetch_fails(answer: &str, expected: Failure) {
     let error = imap.fetch(7, 1_000).await.unwrap_err();
     assert_eq!(error.kind, expected, "{error}");
     assert_eq!(error.step, StepName::Fetch);
-    assert_eq!(
-        imap.fetch(7, 1_000).await.unwrap_err().kind,
-        Failure::Closed
-    );
+    assert_eq!(imap.fetch(7, 1_000).await.unwrap_err().kind, Failure::Closed);
 }
 
 #[tokio::test]
 async fn a_cut_connection_is_never_a_short_message() {
-    check_fetch_fails(
-        "S: * 1 FETCH (UID 7 BODY[] {500}\nS: only this much",
-        Failure::Closed,
-    )
-    .await;
+    check_fetch_fails("S: * 1 FETCH (UID 7 BODY[] {500}\nS: only this much", Failure::Closed).await;
     check_fetch_fails("S: * 1 FETCH (UID 7 BODY[] {3}\nS: abc)", Failure::Closed).await;
     check_fetch_fails("", Failure::Closed).await;
     check_fetch_fails("S: * BYE shutting down", Failure::Closed).await;
@@ -156,24 +127,13 @@ async fn a_cut_connection_is_never_a_short_message() {
 #[tokio::test]
 async fn a_hostile_server_is_hung_up_on() {
     check_fetch_fails("S: * 1 FETCH (UID 7 BODY[] {4000000000}", Failure::TooLarge).await;
-    check_fetch_fails(
-        "S~ * OK \nFLOOD aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        Failure::TooLarge,
-    )
-    .await;
+    check_fetch_fails("S~ * OK \nFLOOD aaaaaaaaaaaaaaaaaaaaaaaaaaaa", Failure::TooLarge).await;
     check_fetch_fails("FLOOD * 1 EXISTS\\x0d\\x0a", Failure::TooLarge).await;
     check_fetch_fails("S: * 1 FETCH (UID 7 INTERNALDATE NIL)", Failure::Protocol).await;
-    check_fetch_fails(
-        "S: * 1 FETCH (BODYSTRUCTURE ((((((((((((",
-        Failure::Protocol,
-    )
-    .await;
+    check_fetch_fails("S: * 1 FETCH (BODYSTRUCTURE ((((((((((((", Failure::Protocol).await;
     check_fetch_fails("S: * 1 FETCH (UID ((()))\"x {3})", Failure::Protocol).await;
-    check_fetch_fails(
-        "S: +OK this is another protocol\nS: 220 and another",
-        Failure::Protocol,
-    )
-    .await;
+    check_fetch_fails("S: +OK this is another protocol\nS: 220 and another", Failure::Protocol)
+        .await;
 }
 
 #[tokio::test]
@@ -208,14 +168,8 @@ async fn opening_a_folder_can_fail() {
     let error = imap.select("Nope").await.unwrap_err();
     assert_eq!(error.kind, Failure::FolderMissing);
     assert!(error.words.contains("`Nope`"), "{error}");
-    assert!(matches!(
-        imap.select("Busy").await.unwrap_err().kind,
-        Failure::ServerBusy { .. }
-    ));
-    assert_eq!(
-        imap.select("Odd").await.unwrap_err().kind,
-        Failure::Protocol
-    );
+    assert!(matches!(imap.select("Busy").await.unwrap_err().kind, Failure::ServerBusy { .. }));
+    assert_eq!(imap.select("Odd").await.unwrap_err().kind, Failure::Protocol);
     assert!(imap.select("Read").await.unwrap().read_only);
 }
 
@@ -233,10 +187,7 @@ async fn a_server_that_never_answers_costs_a_bounded_wait() {
     .await;
     let (mut imap, _server) =
         session("C: $ UID FETCH 7…\nS: * 1 FETCH (UID 7 BODY[] {50}\nHANG\n").await;
-    assert_eq!(
-        imap.fetch(7, 100).await.unwrap_err().kind,
-        Failure::TimedOut
-    );
+    assert_eq!(imap.fetch(7, 100).await.unwrap_err().kind, Failure::TimedOut);
     assert!(began.elapsed() < Duration::from_secs(3 * 61));
 }
 
@@ -247,19 +198,15 @@ async fn a_server_that_dribbles_is_ended_too() {
     let link = Link::over(Box::new(near), &timeouts);
     let dribble = tokio::spawn(async move {
         use tokio::io::AsyncWriteExt;
-        far.write_all(b"* OK [CAPABILITY IMAP4rev1] hi\r\n")
-            .await
-            .unwrap();
+        far.write_all(b"* OK [CAPABILITY IMAP4rev1] hi\r\n").await.unwrap();
         while far.write_all(b"* OK wait\r\n").await.is_ok() {
             tokio::time::sleep(Duration::from_secs(50)).await;
         }
     });
     let login = Login::password("ana", "secret");
     let plain = server(143, Security::None);
-    let error = Imap::over(link, &plain, &login, &timeouts, &mut StepLog::default())
-        .await
-        .err()
-        .unwrap();
+    let error =
+        Imap::over(link, &plain, &login, &timeouts, &mut StepLog::default()).await.err().unwrap();
     assert_eq!(error.kind, Failure::TimedOut);
     dribble.await.unwrap();
 }
@@ -279,18 +226,9 @@ async fn a_login_that_fails_says_how() {
     let greeted = "S: * OK [CAPABILITY IMAP4rev1] hi\nC: $ LOGIN \"ana\" \"secret\"\n";
     let refused = format!("{greeted}S: $ NO [AUTHENTICATIONFAILED] LOGIN ana secret is wrong");
     let error = check_not_opened(&refused, &plain, Failure::LoginRefused, StepName::Auth).await;
-    assert!(
-        error.words.contains("LOGIN ana [not shown] is wrong"),
-        "{error}"
-    );
+    assert!(error.words.contains("LOGIN ana [not shown] is wrong"), "{error}");
     let later = format!("{greeted}S: $ NO [UNAVAILABLE] later");
-    check_not_opened(
-        &later,
-        &plain,
-        Failure::LoginTemporarilyRefused,
-        StepName::Auth,
-    )
-    .await;
+    check_not_opened(&later, &plain, Failure::LoginTemporarilyRefused, StepName::Auth).await;
     let none = "S: * OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] hi";
     check_not_opened(none, &plain, Failure::LoginRefused, StepName::Auth).await;
     check_not_opened(
@@ -300,17 +238,9 @@ async fn a_login_that_fails_says_how() {
         StepName::Greeting,
     )
     .await;
-    let error = check_not_opened(
-        "S: +OK POP3 ready",
-        &plain,
-        Failure::Protocol,
-        StepName::Greeting,
-    )
-    .await;
-    assert!(
-        error.words.contains("no IMAP server: +OK POP3 ready"),
-        "{error}"
-    );
+    let error =
+        check_not_opened("S: +OK POP3 ready", &plain, Failure::Protocol, StepName::Greeting).await;
+    assert!(error.words.contains("no IMAP server: +OK POP3 ready"), "{error}");
     check_not_opened(
         "FLOOD aaaaaaaaaaaaaaaaaaaaaaaaa",
         &plain,
@@ -333,22 +263,13 @@ async fn sasl_is_spoken_where_login_is_disabled() {
 #[tokio::test]
 async fn starttls_forgets_what_was_said_before() {
     let shown = self_signed("localhost", 2090);
-    let account = MailServer {
-        ca_pem: Some(shown.pem.clone()),
-        ..server(143, Security::Starttls)
-    };
+    let account = MailServer { ca_pem: Some(shown.pem.clone()), ..server(143, Security::Starttls) };
     let script = "S: * OK [CAPABILITY IMAP4rev1 STARTTLS IDLE AUTH=PLAIN] hi\nC: $ STARTTLS\nS: $ OK go\nTLS\n\
         C: $ CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: $ OK\nC: $ LOGIN \"ana\" \"secret\"\nS: $ OK in\n\
         C: $ CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: $ OK\n";
     let opened = open_with(script, &account, Some(shown.acceptor)).await;
     assert!(!opened.imap.unwrap().can_idle());
-    let words = &opened
-        .log
-        .steps()
-        .iter()
-        .find(|step| step.step == StepName::Tls)
-        .unwrap()
-        .words;
+    let words = &opened.log.steps().iter().find(|step| step.step == StepName::Tls).unwrap().words;
     assert!(words.starts_with("TLS, certificate of "), "{words}");
     opened.server.await.unwrap();
 }
@@ -361,13 +282,7 @@ async fn starttls_fails_closed() {
     check_not_opened(injected, &account, Failure::InjectedBytes, tls).await;
     let refused = "S: * OK hi\nC: $ STARTTLS\nS: $ BAD unknown";
     check_not_opened(refused, &account, Failure::StarttlsUnavailable, tls).await;
-    check_not_opened(
-        "S: * PREAUTH in already",
-        &account,
-        Failure::StarttlsUnavailable,
-        tls,
-    )
-    .await;
+    check_not_opened("S: * PREAUTH in already", &account, Failure::StarttlsUnavailable, tls).await;
     let silent = "S: * OK hi\nC: $ STARTTLS\nS: $ OK go";
     check_not_opened(silent, &account, Failure::TlsHandshake, tls).await;
 }
@@ -376,20 +291,12 @@ async fn starttls_fails_closed() {
 async fn no_password_goes_where_it_can_be_read() {
     let timeouts = Timeouts::default();
     let (stream, server_task) = scripted::server("S: * OK [CAPABILITY IMAP4rev1] hi\n", None);
-    let link = Link {
-        loopback: false,
-        ..Link::over(stream, &timeouts)
-    };
+    let link = Link { loopback: false, ..Link::over(stream, &timeouts) };
     let login = Login::password("ana", "secret");
     let plain = server(143, Security::None);
-    let error = Imap::over(link, &plain, &login, &timeouts, &mut StepLog::default())
-        .await
-        .err()
-        .unwrap();
-    assert_eq!(
-        (error.kind, error.step),
-        (Failure::ClearLoginRefused, StepName::Auth)
-    );
+    let error =
+        Imap::over(link, &plain, &login, &timeouts, &mut StepLog::default()).await.err().unwrap();
+    assert_eq!((error.kind, error.step), (Failure::ClearLoginRefused, StepName::Auth));
     server_task.await.unwrap();
 }
 
@@ -434,14 +341,8 @@ async fn news_between_listing_and_idle_is_not_slept_over() {
     .await;
     imap.list_from(1).await.unwrap();
     imap.fetch(7, 100).await.unwrap();
-    assert_eq!(
-        imap.idle(Duration::from_secs(60)).await.unwrap(),
-        IdleOutcome::News
-    );
-    assert_eq!(
-        imap.idle(Duration::from_secs(60)).await.unwrap_err().kind,
-        Failure::CommandRefused
-    );
+    assert_eq!(imap.idle(Duration::from_secs(60)).await.unwrap(), IdleOutcome::News);
+    assert_eq!(imap.idle(Duration::from_secs(60)).await.unwrap_err().kind, Failure::CommandRefused);
 }
 
 #[tokio::test(start_paused = true)]

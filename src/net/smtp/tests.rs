@@ -20,37 +20,16 @@ async fn open_with(
 ) -> (Result<Smtp, NetError>, JoinHandle<()>) {
     let timeouts = SmtpTimeouts::default();
     let (stream, task) = scripted::server(script, tls);
-    let peer = Peer {
-        host: "localhost".into(),
-        port: account.port,
-    };
-    let link = Link {
-        peer,
-        ..Link::over(stream, &timeouts.for_dialling())
-    };
+    let peer = Peer { host: "localhost".into(), port: account.port };
+    let link = Link { peer, ..Link::over(stream, &timeouts.for_dialling()) };
     let login = login.then(|| Login::password("ana", "secret"));
     let mut log = StepLog::default();
-    (
-        Smtp::over(
-            link,
-            account,
-            login.as_ref(),
-            "us.test",
-            (&timeouts, &mut log),
-        )
-        .await,
-        task,
-    )
+    (Smtp::over(link, account, login.as_ref(), "us.test", (&timeouts, &mut log)).await, task)
 }
 
 async fn session(script: &str) -> (Smtp, JoinHandle<()>) {
-    let (smtp, task) = open_with(
-        &format!("{GREETED}{script}"),
-        &server(25, Security::None),
-        false,
-        None,
-    )
-    .await;
+    let (smtp, task) =
+        open_with(&format!("{GREETED}{script}"), &server(25, Security::None), false, None).await;
     (smtp.unwrap(), task)
 }
 
@@ -59,8 +38,7 @@ fn address(text: &str) -> EmailAddress {
 }
 
 async fn send(smtp: &mut Smtp, message: &[u8]) -> Sent {
-    smtp.send(Some(&address("a@x.test")), &address("b@y.test"), message)
-        .await
+    smtp.send(Some(&address("a@x.test")), &address("b@y.test"), message).await
 }
 
 /// What becomes of a message of nine octets in front of `script`.
@@ -71,15 +49,7 @@ async fn outcome(script: &str) -> Sent {
 
 async fn check_refused(script: &str, expected: (StepName, u16, Option<&str>)) -> String {
     let sent = outcome(script).await;
-    let Outcome::Refused {
-        step,
-        code,
-        enhanced,
-        text,
-    } = sent.outcome
-    else {
-        panic!("{sent:?}")
-    };
+    let Outcome::Refused { step, code, enhanced, text } = sent.outcome else { panic!("{sent:?}") };
     assert_eq!((step, code, enhanced.as_deref()), expected, "{text}");
     assert_eq!(sent.step, step);
     text
@@ -87,9 +57,7 @@ async fn check_refused(script: &str, expected: (StepName, u16, Option<&str>)) ->
 
 async fn check_broken(script: &str, step: StepName, kind: Failure) {
     let sent = outcome(script).await;
-    let Outcome::Broken(error) = sent.outcome else {
-        panic!("{sent:?}")
-    };
+    let Outcome::Broken(error) = sent.outcome else { panic!("{sent:?}") };
     assert_eq!((error.step, error.kind), (step, kind), "{error}");
 }
 
@@ -99,11 +67,7 @@ async fn check_not_opened(
     kind: Failure,
     step: StepName,
 ) -> NetError {
-    let error = open_with(script, account, true, None)
-        .await
-        .0
-        .err()
-        .expect("no session");
+    let error = open_with(script, account, true, None).await.0.err().expect("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
@@ -118,17 +82,8 @@ async fn a_whole_session_is_understood() {
         matches!(&sent.outcome, Outcome::Accepted { code: 250, text } if text == "2.0.0 queued as 1"),
         "{sent:?}"
     );
-    let sent = smtp
-        .send(
-            None,
-            &address("b@y.test"),
-            "Subject: 8\n\nbare \u{e4}".as_bytes(),
-        )
-        .await;
-    assert!(
-        matches!(sent.outcome, Outcome::Accepted { code: 250, .. }),
-        "{sent:?}"
-    );
+    let sent = smtp.send(None, &address("b@y.test"), "Subject: 8\n\nbare \u{e4}".as_bytes()).await;
+    assert!(matches!(sent.outcome, Outcome::Accepted { code: 250, .. }), "{sent:?}");
     assert!(smtp.is_alive().await);
     smtp.quit().await;
     task.await.unwrap();
@@ -176,14 +131,8 @@ async fn after_a_refusal_the_session_takes_the_next_message() {
         "C: MAIL…\nS: 250 ok\nC: RCPT…\nS: 550 no\nC: RSET\nS: 250 ok\n{ACCEPTED}{next}"
     ))
     .await;
-    assert!(matches!(
-        send(&mut smtp, b"A: b\r\n\r\nc").await.outcome,
-        Outcome::Refused { .. }
-    ));
-    assert!(matches!(
-        send(&mut smtp, b"A: b\r\n\r\nc").await.outcome,
-        Outcome::Accepted { .. }
-    ));
+    assert!(matches!(send(&mut smtp, b"A: b\r\n\r\nc").await.outcome, Outcome::Refused { .. }));
+    assert!(matches!(send(&mut smtp, b"A: b\r\n\r\nc").await.outcome, Outcome::Accepted { .. }));
     drop(smtp);
     task.await.unwrap();
 }
@@ -207,16 +156,10 @@ async fn what_the_server_cannot_take_is_not_offered() {
     };
     assert_eq!(
         (code, text.as_str()),
-        (
-            552,
-            "the server takes 1000 octets at most, the message has 1001"
-        )
+        (552, "the server takes 1000 octets at most, the message has 1001")
     );
     let sent = send(&mut smtp, "ä".as_bytes()).await;
-    assert!(
-        matches!(sent.outcome, Outcome::Refused { code: 554, .. }),
-        "{sent:?}"
-    );
+    assert!(matches!(sent.outcome, Outcome::Refused { code: 554, .. }), "{sent:?}");
     drop(smtp);
     task.await.unwrap();
 }
@@ -248,15 +191,9 @@ async fn a_server_that_stops_reading_has_not_got_it() {
     let (smtp, _task) = open_with(&script, &server(25, Security::None), false, None).await;
     let began = Instant::now();
     let sent = send(&mut smtp.unwrap(), &vec![b'a'; 1_000_000]).await;
-    let Outcome::Broken(error) = sent.outcome else {
-        panic!("{sent:?}")
-    };
+    let Outcome::Broken(error) = sent.outcome else { panic!("{sent:?}") };
     assert_eq!(error.kind, Failure::TimedOut, "{error}");
-    assert!(
-        began.elapsed() < Duration::from_secs(181),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(181), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,10 +201,7 @@ async fn after_the_final_dot_silence_is_neither_yes_nor_no() {
     for end in ["", "HANG", "S: gibberish"] {
         let began = Instant::now();
         let sent = outcome(&format!("{ACCEPTED}C: A: b\nC: \nC: c\nC: .\n{end}")).await;
-        assert!(
-            matches!(sent.outcome, Outcome::NoReplyAfterData),
-            "{end:?}: {sent:?}"
-        );
+        assert!(matches!(sent.outcome, Outcome::NoReplyAfterData), "{end:?}: {sent:?}");
         assert!(began.elapsed() < Duration::from_secs(601));
     }
 }
@@ -288,13 +222,8 @@ async fn a_login_that_fails_says_how() {
     check_not_opened(none, &plain, Failure::LoginRefused, auth).await;
     let greeting = StepName::Greeting;
     check_not_opened("S: 554 not here", &plain, Failure::Rejected, greeting).await;
-    check_not_opened(
-        "S: 421 busy",
-        &plain,
-        Failure::ServerBusy { retry_after: None },
-        greeting,
-    )
-    .await;
+    check_not_opened("S: 421 busy", &plain, Failure::ServerBusy { retry_after: None }, greeting)
+        .await;
     check_not_opened("S: * OK IMAP", &plain, Failure::Protocol, greeting).await;
 }
 
@@ -315,10 +244,7 @@ async fn login_in_two_parts_and_helo_are_understood() {
 #[tokio::test]
 async fn starttls_forgets_what_was_said_before() {
     let shown = self_signed("localhost", 2090);
-    let account = MailServer {
-        ca_pem: Some(shown.pem.clone()),
-        ..server(587, Security::Starttls)
-    };
+    let account = MailServer { ca_pem: Some(shown.pem.clone()), ..server(587, Security::Starttls) };
     let script = "S: 220 hi\nC: EHLO us.test\nS: 250-hi\nS: 250-SIZE 5\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\n\
         C: EHLO us.test\nS: 250-hi\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFuYQBzZWNyZXQ=\nS: 235 in\nC: NOOP\nS: 250 ok\n";
     let (smtp, task) = open_with(script, &account, true, Some(shown.acceptor)).await;
@@ -356,28 +282,12 @@ async fn starttls_fails_closed() {
 async fn a_server_that_never_answers_costs_a_bounded_wait() {
     let began = Instant::now();
     let greeting = StepName::Greeting;
-    check_not_opened(
-        "HANG",
-        &server(587, Security::None),
-        Failure::TimedOut,
-        greeting,
-    )
-    .await;
-    check_not_opened(
-        "HANG",
-        &server(465, Security::Starttls),
-        Failure::SecurityMixUp,
-        greeting,
-    )
-    .await;
+    check_not_opened("HANG", &server(587, Security::None), Failure::TimedOut, greeting).await;
+    check_not_opened("HANG", &server(465, Security::Starttls), Failure::SecurityMixUp, greeting)
+        .await;
     assert!(began.elapsed() < Duration::from_secs(75));
     let began = Instant::now();
-    check_broken(
-        "C: MAIL…\nS: 250 ok\nC: RCPT…\nHANG",
-        StepName::Rcpt,
-        Failure::TimedOut,
-    )
-    .await;
+    check_broken("C: MAIL…\nS: 250 ok\nC: RCPT…\nHANG", StepName::Rcpt, Failure::TimedOut).await;
     assert!(began.elapsed() < Duration::from_secs(301));
 }
 

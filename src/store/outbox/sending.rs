@@ -319,6 +319,24 @@ pub async fn settle(
     Ok(true)
 }
 
+/// Gives back what was claimed and not tried; due at once. False where the
+/// lease was lost.
+pub async fn release(tx: &mut Tx, claimed: &ClaimedRef) -> Result<bool, StoreError> {
+    let now = tx.now().await?;
+    let count = changed!(
+        tx,
+        "-- outbox.release: as if it had not been claimed
+        UPDATE outbox_message SET state = 'queued', due_at = $4, attempts = attempts - 1,
+            lease_node = NULL
+        WHERE id = $1 AND state = 'sending' AND lease_node = $2 AND lease_epoch = $3",
+        claimed.id,
+        claimed.node,
+        claimed.lease_epoch,
+        now,
+    )?;
+    Ok(count == 1)
+}
+
 /// When the next message falls due that an account can send; none where there
 /// is nothing to wait for.
 pub async fn next_due(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {

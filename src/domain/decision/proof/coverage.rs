@@ -17,9 +17,7 @@ impl FieldCounts {
     pub(super) fn of(headers: &[Header]) -> Self {
         let mut counts = HashMap::new();
         for header in headers {
-            *counts
-                .entry(header.name.trim_end().to_ascii_lowercase())
-                .or_insert(0) += 1;
+            *counts.entry(header.name.trim_end().to_ascii_lowercase()).or_insert(0) += 1;
         }
         Self(counts)
     }
@@ -38,9 +36,7 @@ impl FieldCounts {
         for name in &signature.signed_headers {
             *signed.entry(name).or_insert(0) += 1;
         }
-        signed
-            .into_iter()
-            .all(|(name, times)| self.count(name) <= times)
+        signed.into_iter().all(|(name, times)| self.count(name) <= times)
     }
 }
 
@@ -54,11 +50,7 @@ impl FieldCounts {
 /// suffix below which strangers register names (a dynamic DNS provider) could
 /// be spoken for by those strangers. Such an author needs `strict`.
 pub(super) fn is_aligned(domain: &str, author: &str) -> bool {
-    let shorter = if domain.len() < author.len() {
-        domain
-    } else {
-        author
-    };
+    let shorter = if domain.len() < author.len() { domain } else { author };
     domain == author
         || (shorter.contains('.') && (is_within(domain, author) || is_within(author, domain)))
 }

@@ -60,19 +60,13 @@ const RSA_BITS_STRICT_MIN: u32 = 2048;
 type Lacks = Option<Shortfall>;
 
 pub(super) fn judged(evidence: &Evidence, carrier: Carrier) -> Judged {
-    let mut judged = Judged {
-        strict: None,
-        standard: None,
-        shortfalls: Vec::new(),
-    };
+    let mut judged = Judged { strict: None, standard: None, shortfalls: Vec::new() };
     if evidence.signatures.len() > SIGNATURES_MAX {
         judged.shortfalls.push(Shortfall::TooManySignatures);
         return judged;
     }
     for local in evidence.local {
-        let means = Some(Means::LocalDkim {
-            signature: local.signature,
-        });
+        let means = Some(Means::LocalDkim { signature: local.signature });
         match judge(evidence, local, carrier) {
             Ok(None) => judged.strict = judged.strict.or(means),
             Ok(Some(lacks)) => {
@@ -118,38 +112,21 @@ fn flaw(evidence: &Evidence, local: &LocalDkim, signature: &DkimSignature) -> Op
         LocalResult::Fail | LocalResult::TempError => (false, None),
     };
     let is_rsa = signature.algorithm != Algorithm::Ed25519Sha256;
-    let expired = signature
-        .expires_at
-        .is_some_and(|expires_at| expires_at <= evidence.at);
+    let expired = signature.expires_at.is_some_and(|expires_at| expires_at <= evidence.at);
     [
         (!agrees, Shortfall::LocalDkimDisagrees),
-        (
-            !is_aligned(&signature.domain, evidence.from.domain()),
-            Shortfall::LocalDkimNotAligned,
-        ),
-        (
-            local.result == LocalResult::Fail,
-            Shortfall::LocalDkimFailed,
-        ),
-        (
-            !is_strong(signature.algorithm),
-            Shortfall::LocalDkimWeakAlgorithm,
-        ),
+        (!is_aligned(&signature.domain, evidence.from.domain()), Shortfall::LocalDkimNotAligned),
+        (local.result == LocalResult::Fail, Shortfall::LocalDkimFailed),
+        (!is_strong(signature.algorithm), Shortfall::LocalDkimWeakAlgorithm),
         (
             is_rsa && key_bits.is_some_and(|bits| bits < RSA_BITS_MIN),
             Shortfall::LocalDkimKeyTooShort,
         ),
         (testing, Shortfall::LocalDkimKeyTesting),
-        (
-            signature.body_length.is_some(),
-            Shortfall::LocalDkimBodyLength,
-        ),
+        (signature.body_length.is_some(), Shortfall::LocalDkimBodyLength),
         (expired, Shortfall::LocalDkimExpired),
         (!signs(signature, "from"), Shortfall::LocalDkimFromNotSigned),
-        (
-            !evidence.fields.are_all_signed(signature),
-            Shortfall::LocalDkimHeaderRepeated,
-        ),
+        (!evidence.fields.are_all_signed(signature), Shortfall::LocalDkimHeaderRepeated),
     ]
     .into_iter()
     .find_map(|(holds, shortfall)| holds.then_some(shortfall))
@@ -158,14 +135,8 @@ fn flaw(evidence: &Evidence, local: &LocalDkim, signature: &DkimSignature) -> Op
 fn lacks(evidence: &Evidence, signature: &DkimSignature, key_bits: u32) -> Lacks {
     let is_rsa = signature.algorithm != Algorithm::Ed25519Sha256;
     [
-        (
-            signature.domain != evidence.from.domain(),
-            Shortfall::LocalDkimDomainNotIdentical,
-        ),
-        (
-            is_rsa && key_bits < RSA_BITS_STRICT_MIN,
-            Shortfall::LocalDkimKeyTooShortForStrict,
-        ),
+        (signature.domain != evidence.from.domain(), Shortfall::LocalDkimDomainNotIdentical),
+        (is_rsa && key_bits < RSA_BITS_STRICT_MIN, Shortfall::LocalDkimKeyTooShortForStrict),
         (!evidence.is_sent_by_author(), Shortfall::SenderDiffers),
     ]
     .into_iter()

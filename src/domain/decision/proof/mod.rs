@@ -108,9 +108,7 @@ impl<'a> Evidence<'a> {
         // the reader to choose, and another reader has signed the other.
         let content = ["content-type", "content-transfer-encoding", "mime-version"];
         let content_repeated = content.iter().any(|name| self.fields.count(name) > 1);
-        let carrier_unclear = carrier
-            .field()
-            .is_some_and(|name| self.fields.count(name) != 1);
+        let carrier_unclear = carrier.field().is_some_and(|name| self.fields.count(name) != 1);
         [
             (dmarc_failed, Shortfall::DmarcFailed),
             (self.fields.count("from") != 1, Shortfall::FromNotSingle),
@@ -139,20 +137,12 @@ pub fn proof(evidence: &Evidence, carrier: Carrier) -> Proven {
     }
     let local = local::judged(evidence, carrier);
     if let Some(means) = local.strict {
-        return Proven {
-            level: Proof::Strict,
-            by: Some(means),
-            shortfalls: Vec::new(),
-        };
+        return Proven { level: Proof::Strict, by: Some(means), shortfalls: Vec::new() };
     }
     let server = server::judged(evidence, carrier);
     let mut shortfalls = local.shortfalls;
     if let Some(means) = local.standard.or(server.ok()) {
-        return Proven {
-            level: Proof::Standard,
-            by: Some(means),
-            shortfalls,
-        };
+        return Proven { level: Proof::Standard, by: Some(means), shortfalls };
     }
     shortfalls.extend(server.err());
     Proven::unproven(shortfalls)
@@ -161,9 +151,7 @@ pub fn proof(evidence: &Evidence, carrier: Carrier) -> Proven {
 impl Proven {
     /// Why a needed level is not reached: the most telling reason.
     pub fn reason_below(&self, needed: Proof) -> Option<Shortfall> {
-        (self.level < needed)
-            .then(|| self.shortfalls.first().copied())
-            .flatten()
+        (self.level < needed).then(|| self.shortfalls.first().copied()).flatten()
     }
 
     /// Whether asking the DNS again may raise it to the needed level.
@@ -174,11 +162,7 @@ impl Proven {
     fn unproven(mut shortfalls: Vec<Shortfall>) -> Self {
         shortfalls.sort_unstable();
         shortfalls.dedup();
-        Self {
-            level: Proof::TokenOnly,
-            by: None,
-            shortfalls,
-        }
+        Self { level: Proof::TokenOnly, by: None, shortfalls }
     }
 }
 

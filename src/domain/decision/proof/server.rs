@@ -41,12 +41,8 @@ pub(super) fn judged(evidence: &Evidence, carrier: Carrier) -> Result<Means, Sho
 /// Every trusted dmarc result must be a pass, and about our From. One that
 /// differs, in whichever field, is a contradiction that nobody can resolve.
 fn verdict(evidence: &Evidence) -> Result<(), Shortfall> {
-    let said: Vec<&DmarcSaid> = evidence
-        .trusted
-        .fields
-        .iter()
-        .flat_map(|field| &field.dmarc)
-        .collect();
+    let said: Vec<&DmarcSaid> =
+        evidence.trusted.fields.iter().flat_map(|field| &field.dmarc).collect();
     if said.is_empty() {
         return Err(Shortfall::DmarcMissing);
     }
@@ -54,10 +50,7 @@ fn verdict(evidence: &Evidence) -> Result<(), Shortfall> {
         return Err(Shortfall::DmarcNotPass);
     }
     let author = evidence.from.domain();
-    if said
-        .iter()
-        .any(|said| said.from_domain.as_deref() != Some(author))
-    {
+    if said.iter().any(|said| said.from_domain.as_deref() != Some(author)) {
         return Err(Shortfall::DmarcHeaderFromDiffers);
     }
     Ok(())
@@ -69,11 +62,7 @@ fn means(evidence: &Evidence, field: &TrustedField, carrier: Carrier) -> Option<
         return Some(Means::TrustedSpf { position });
     }
     let covers = |said: &DkimSaid| names_covering_signature(evidence, said, carrier);
-    field
-        .dkim
-        .iter()
-        .any(covers)
-        .then_some(Means::TrustedDkim { position })
+    field.dkim.iter().any(covers).then_some(Means::TrustedDkim { position })
 }
 
 fn has_aligned_spf(evidence: &Evidence, field: &TrustedField) -> bool {
@@ -104,18 +93,12 @@ fn names_covering_signature(evidence: &Evidence, said: &DkimSaid, carrier: Carri
     if said.result != ResultWord::Pass || !is_named || evidence.signatures.len() > SIGNATURES_MAX {
         return false;
     }
-    let signatures: Result<Vec<&DkimSignature>, _> = evidence
-        .signatures
-        .iter()
-        .map(|field| field.signature.as_ref())
-        .collect();
+    let signatures: Result<Vec<&DkimSignature>, _> =
+        evidence.signatures.iter().map(|field| field.signature.as_ref()).collect();
     let Ok(signatures) = signatures else {
         return false;
     };
-    let mut meant = signatures
-        .into_iter()
-        .filter(|signature| is_about(said, signature))
-        .peekable();
+    let mut meant = signatures.into_iter().filter(|signature| is_about(said, signature)).peekable();
     meant.peek().is_some() && meant.all(|signature| is_covering(evidence, signature, carrier))
 }
 
@@ -138,19 +121,8 @@ fn is_covering(evidence: &Evidence, signature: &DkimSignature, carrier: Carrier)
 /// Whether a result may be about this signature: nothing it says speaks
 /// against it.
 fn is_about(said: &DkimSaid, signature: &DkimSignature) -> bool {
-    said.domain
-        .as_ref()
-        .is_none_or(|domain| *domain == signature.domain)
-        && said
-            .identity_domain
-            .as_ref()
-            .is_none_or(|domain| *domain == signature.identity_domain)
-        && said
-            .selector
-            .as_ref()
-            .is_none_or(|selector| *selector == signature.selector)
-        && said
-            .signature_start
-            .as_ref()
-            .is_none_or(|start| signature.signature.starts_with(start))
+    said.domain.as_ref().is_none_or(|domain| *domain == signature.domain)
+        && said.identity_domain.as_ref().is_none_or(|domain| *domain == signature.identity_domain)
+        && said.selector.as_ref().is_none_or(|selector| *selector == signature.selector)
+        && said.signature_start.as_ref().is_none_or(|start| signature.signature.starts_with(start))
 }

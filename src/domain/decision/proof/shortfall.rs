@@ -115,9 +115,7 @@ impl Shortfall {
     }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|shortfall| shortfall.code() == code)
+        Self::ALL.into_iter().find(|shortfall| shortfall.code() == code)
     }
 }
 

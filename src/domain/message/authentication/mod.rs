@@ -31,7 +31,5 @@ pub use trusted::{DkimSaid, DmarcSaid, SpfSaid, Trusted, TrustedField, trusted};
 /// `address::domain_name` gives them: lower-case A-labels.
 pub fn is_within(domain: &str, parent: &str) -> bool {
     domain == parent
-        || domain
-            .strip_suffix(parent)
-            .is_some_and(|head| head.ends_with('.') && head.len() > 1)
+        || domain.strip_suffix(parent).is_some_and(|head| head.ends_with('.') && head.len() > 1)
 }

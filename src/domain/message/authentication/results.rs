@@ -67,11 +67,7 @@ pub fn authentication_results(headers: &[Header]) -> Vec<AuthenticationResults> 
             let mut scan = Scan::of(&header.value);
             let authserv_id = authserv_id(&mut scan);
             let results = authserv_id.as_ref().and_then(|_| payload(&mut scan));
-            AuthenticationResults {
-                position,
-                authserv_id,
-                results,
-            }
+            AuthenticationResults { position, authserv_id, results }
         })
         .collect()
 }
@@ -172,18 +168,12 @@ fn result(scan: &mut Scan) -> Option<Option<MethodResult>> {
     if scan.take('/') {
         scan.skip_cfws()?;
         // All methods there are have version 1 (RFC 8601 §2.2 `method-version`).
-        scan.run(|c| c.is_ascii_digit())
-            .filter(|version| *version == "1")?;
+        scan.run(|c| c.is_ascii_digit()).filter(|version| *version == "1")?;
         scan.skip_cfws()?;
     }
     take_equals(scan)?;
     let word = ResultWord::parse(&scan.keyword()?);
-    let mut result = MethodResult {
-        method,
-        result: word,
-        reason: None,
-        properties: Vec::new(),
-    };
+    let mut result = MethodResult { method, result: word, reason: None, properties: Vec::new() };
     loop {
         let separated = scan.skip_cfws()?;
         match scan.peek() {
@@ -206,11 +196,7 @@ fn detail(scan: &mut Scan, result: &mut MethodResult) -> Option<()> {
         scan.skip_cfws()?;
         take_equals(scan)?;
         let value = value(scan)?;
-        result.properties.push(Property {
-            ptype: first,
-            name,
-            value,
-        });
+        result.properties.push(Property { ptype: first, name, value });
         return Some(());
     }
     take_equals(scan)?;
@@ -219,11 +205,7 @@ fn detail(scan: &mut Scan, result: &mut MethodResult) -> Option<()> {
         ("reason", None) => result.reason = Some(value),
         // Which of two reasons counts nobody can say.
         ("reason", Some(_)) => return None,
-        _ => result.properties.push(Property {
-            ptype: String::new(),
-            name: first,
-            value,
-        }),
+        _ => result.properties.push(Property { ptype: String::new(), name: first, value }),
     }
     Some(())
 }
@@ -266,14 +248,8 @@ mod tests {
 
     fn read(value: &str) -> AuthenticationResults {
         let headers = [
-            Header {
-                name: "Subject".to_owned(),
-                value: "x".to_owned(),
-            },
-            Header {
-                name: "authentication-results".to_owned(),
-                value: value.to_owned(),
-            },
+            Header { name: "Subject".to_owned(), value: "x".to_owned() },
+            Header { name: "authentication-results".to_owned(), value: value.to_owned() },
         ];
         let [field] = authentication_results(&headers).try_into().unwrap();
         assert_eq!(field.position, 1);
@@ -318,16 +294,8 @@ mod tests {
                 "spf=pass smtp.mailfrom=ana@corp.example; dkim=fail reason=\"bad; sig\" header.d=corp.example",
             ),
         );
-        check(
-            "\"mx example\"; spf=none",
-            Some("mx example"),
-            Some("spf=none"),
-        );
-        check(
-            "mx.b\u{fc}cher.example; SPF=Pass",
-            Some("mx.b\u{fc}cher.example"),
-            Some("spf=pass"),
-        );
+        check("\"mx example\"; spf=none", Some("mx example"), Some("spf=none"));
+        check("mx.b\u{fc}cher.example; SPF=Pass", Some("mx.b\u{fc}cher.example"), Some("spf=pass"));
     }
 
     #[test]
@@ -346,16 +314,8 @@ mod tests {
 
     #[test]
     fn a_pass_in_a_comment_or_a_string_is_none() {
-        check(
-            "mx.example; dmarc=fail (dmarc=pass)",
-            Some("mx.example"),
-            Some("dmarc=fail"),
-        );
-        check(
-            "mx.example; (dmarc=pass;) dmarc=fail",
-            Some("mx.example"),
-            Some("dmarc=fail"),
-        );
+        check("mx.example; dmarc=fail (dmarc=pass)", Some("mx.example"), Some("dmarc=fail"));
+        check("mx.example; (dmarc=pass;) dmarc=fail", Some("mx.example"), Some("dmarc=fail"));
         check(
             "mx.example; dmarc=fail (a \\) ; dmarc=pass (b) c)",
             Some("mx.example"),
@@ -366,35 +326,16 @@ mod tests {
             Some("mx.example"),
             Some("spf=fail smtp.mailfrom=a; dmarc=pass header.from=corp.example@evil.example"),
         );
-        check(
-            "mx.example; dmarc=(pass)fail",
-            Some("mx.example"),
-            Some("dmarc=fail"),
-        );
+        check("mx.example; dmarc=(pass)fail", Some("mx.example"), Some("dmarc=fail"));
     }
 
     #[test]
     fn words_that_only_look_like_pass_are_other() {
-        for word in [
-            "bestguesspass",
-            "passed",
-            "pass-ish",
-            "xpass",
-            "pass_1",
-            "ok",
-        ] {
+        for word in ["bestguesspass", "passed", "pass-ish", "xpass", "pass_1", "ok"] {
             let expected = Some("dmarc=other");
-            check(
-                &format!("mx.example; dmarc={word}"),
-                Some("mx.example"),
-                expected,
-            );
+            check(&format!("mx.example; dmarc={word}"), Some("mx.example"), expected);
         }
-        check(
-            "mx.example; spf=hardfail",
-            Some("mx.example"),
-            Some("spf=fail"),
-        );
+        check("mx.example; spf=hardfail", Some("mx.example"), Some("spf=fail"));
         check(
             "h; a=softfail; b=neutral; c=policy; d=none; e=temperror; f=permerror",
             Some("h"),
@@ -476,10 +417,7 @@ mod tests {
             header.d=a@b@c.example header.i=@c.example header.s=\"\" smtp.helo=<>",
         );
         let [result] = field.results.unwrap().try_into().unwrap();
-        assert_eq!(
-            result.domain("smtp", "mailfrom").as_deref(),
-            Some("b.example")
-        );
+        assert_eq!(result.domain("smtp", "mailfrom").as_deref(), Some("b.example"));
         assert_eq!(result.domain("header", "i").as_deref(), Some("c.example"));
         assert_eq!(result.value("header", "s"), Some(""));
         assert_eq!(result.domain("header", "from"), None);
@@ -492,15 +430,9 @@ mod tests {
 
     #[test]
     fn other_fields_are_not_read() {
-        let headers = [
-            "X-Authentication-Results",
-            "ARC-Authentication-Results",
-            "Authentication-Results-X",
-        ]
-        .map(|name| Header {
-            name: name.to_owned(),
-            value: "h; dmarc=pass".to_owned(),
-        });
+        let headers =
+            ["X-Authentication-Results", "ARC-Authentication-Results", "Authentication-Results-X"]
+                .map(|name| Header { name: name.to_owned(), value: "h; dmarc=pass".to_owned() });
         assert_eq!(authentication_results(&headers), []);
     }
 

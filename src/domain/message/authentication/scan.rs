@@ -60,8 +60,7 @@ impl<'a> Scan<'a> {
     /// Letters, digits and hyphens (RFC 5321 §4.1.2 `Keyword`), lower case.
     /// The underscore is no part of it but occurs.
     pub(super) fn keyword(&mut self) -> Option<String> {
-        self.run(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-            .map(str::to_ascii_lowercase)
+        self.run(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_').map(str::to_ascii_lowercase)
     }
 
     /// A quoted string (RFC 5322 §3.2.4) without its quotes and escapes.

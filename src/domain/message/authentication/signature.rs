@@ -89,9 +89,7 @@ impl DkimSignature {
         let signed_at = tags.moment("t")?;
         let expires_at = tags.moment("x")?;
         // RFC 6376 §3.5: `x=` must be greater than `t=` if both are there.
-        if signed_at
-            .zip(expires_at)
-            .is_some_and(|(signed_at, expires_at)| expires_at <= signed_at)
+        if signed_at.zip(expires_at).is_some_and(|(signed_at, expires_at)| expires_at <= signed_at)
         {
             return Err(NotASignature::Tag("x"));
         }
@@ -149,25 +147,13 @@ impl<'a> Tags<'a> {
     }
 
     fn required(&self, name: &'static str) -> Result<&'a str, NotASignature> {
-        self.find(name)
-            .filter(|value| !value.is_empty())
-            .ok_or(NotASignature::Tag(name))
+        self.find(name).filter(|value| !value.is_empty()).ok_or(NotASignature::Tag(name))
     }
 
     fn base64(&self, name: &'static str) -> Result<String, NotASignature> {
-        let text: String = self
-            .required(name)?
-            .chars()
-            .filter(|c| !is_fws(*c))
-            .collect();
-        let is_base64 = text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-        if is_base64 {
-            Ok(text)
-        } else {
-            Err(NotASignature::Tag(name))
-        }
+        let text: String = self.required(name)?.chars().filter(|c| !is_fws(*c)).collect();
+        let is_base64 = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+        if is_base64 { Ok(text) } else { Err(NotASignature::Tag(name)) }
     }
 
     /// `bh=` must be there, and as long as its hash is.
@@ -179,11 +165,7 @@ impl<'a> Tags<'a> {
             Algorithm::RsaSha1 => length == 20,
             Algorithm::Other => true,
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(NotASignature::Tag("bh"))
-        }
+        if fits { Ok(()) } else { Err(NotASignature::Tag("bh")) }
     }
 
     fn selector(&self) -> Result<String, NotASignature> {
@@ -194,11 +176,7 @@ impl<'a> Tags<'a> {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c) || !c.is_ascii())
         });
-        if is_name {
-            Ok(selector)
-        } else {
-            Err(NotASignature::Tag("s"))
-        }
+        if is_name { Ok(selector) } else { Err(NotASignature::Tag("s")) }
     }
 
     fn signed_headers(&self) -> Result<Vec<String>, NotASignature> {
@@ -206,9 +184,7 @@ impl<'a> Tags<'a> {
             let name = name.trim_matches(is_fws);
             // RFC 5322 §3.6.8: printable ASCII without the colon.
             let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
-            is_name
-                .then(|| name.to_ascii_lowercase())
-                .ok_or(NotASignature::Tag("h"))
+            is_name.then(|| name.to_ascii_lowercase()).ok_or(NotASignature::Tag("h"))
         });
         names.collect()
     }
@@ -239,9 +215,8 @@ impl<'a> Tags<'a> {
         let Some(seconds) = self.number(name)? else {
             return Ok(None);
         };
-        let moment = i64::try_from(seconds)
-            .ok()
-            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let moment =
+            i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         moment.map(Some).ok_or(NotASignature::Tag(name))
     }
 }
@@ -261,14 +236,8 @@ mod tests {
 
     fn read(value: &str) -> Result<DkimSignature, NotASignature> {
         let headers = [
-            Header {
-                name: "From".to_owned(),
-                value: "x".to_owned(),
-            },
-            Header {
-                name: "DKIM-SIGNATURE".to_owned(),
-                value: value.to_owned(),
-            },
+            Header { name: "From".to_owned(), value: "x".to_owned() },
+            Header { name: "DKIM-SIGNATURE".to_owned(), value: value.to_owned() },
         ];
         let [field] = dkim_signatures(&headers).try_into().unwrap();
         assert_eq!(field.position, 1);
@@ -288,10 +257,8 @@ mod tests {
         ];
         tags.retain(|(tag, _)| *tag != name);
         tags.extend(value.map(|value| (name, value)));
-        let tags: Vec<String> = tags
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let tags: Vec<String> =
+            tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
         read(&tags.join("; "))
     }
 
@@ -317,10 +284,7 @@ mod tests {
             })
         );
         let plain = with("b", Some("AbCd")).unwrap();
-        assert_eq!(
-            (plain.body_length, plain.signed_at, plain.expires_at),
-            (None, None, None)
-        );
+        assert_eq!((plain.body_length, plain.signed_at, plain.expires_at), (None, None, None));
         assert_eq!(plain.identity_domain, "corp.example");
     }
 
@@ -356,11 +320,7 @@ mod tests {
             ("i", "@evilcorp.example"),
             ("i", "@example"),
         ] {
-            assert_eq!(
-                with(name, Some(value)),
-                Err(NotASignature::Tag(name)),
-                "{name}={value}"
-            );
+            assert_eq!(with(name, Some(value)), Err(NotASignature::Tag(name)), "{name}={value}");
         }
         assert_eq!(with("x", Some("5; t=5")), Err(NotASignature::Tag("x")));
         assert!(with("x", Some("6; t=5")).is_ok());
@@ -378,38 +338,19 @@ mod tests {
             |a, hash| read(&format!("{rest}; a={a}; bh={hash}")).map(|read| read.algorithm);
         assert_eq!(algorithm("rsa-sha1", sha1), Ok(Algorithm::RsaSha1));
         assert_eq!(algorithm("rsa-sha1", HASH), Err(NotASignature::Tag("bh")));
-        assert_eq!(
-            algorithm("ed25519-sha256", HASH),
-            Ok(Algorithm::Ed25519Sha256)
-        );
+        assert_eq!(algorithm("ed25519-sha256", HASH), Ok(Algorithm::Ed25519Sha256));
         assert_eq!(algorithm("rsa-sha512", HASH), Ok(Algorithm::Other));
     }
 
     #[test]
     fn what_two_parsers_could_read_in_two_ways_is_refused() {
-        assert_eq!(
-            with("x", Some("9; d=evil.example")),
-            Err(NotASignature::RepeatedTag)
-        );
-        assert_eq!(
-            with("x", Some("9; l=1; l=1")),
-            Err(NotASignature::RepeatedTag)
-        );
+        assert_eq!(with("x", Some("9; d=evil.example")), Err(NotASignature::RepeatedTag));
+        assert_eq!(with("x", Some("9; l=1; l=1")), Err(NotASignature::RepeatedTag));
         // Names differ by case; this is an unknown tag, not a second `d`.
-        assert_eq!(
-            with("D", Some("evil.example")).unwrap().domain,
-            "corp.example"
-        );
-        for value in [
-            "",
-            ";",
-            "v=1;;a=b",
-            "v=1; a",
-            "=1",
-            "1v=1",
-            "v =1; \u{0}=2",
-            "v=1; a=b\u{0}c",
-        ] {
+        assert_eq!(with("D", Some("evil.example")).unwrap().domain, "corp.example");
+        for value in
+            ["", ";", "v=1;;a=b", "v=1; a", "=1", "1v=1", "v =1; \u{0}=2", "v=1; a=b\u{0}c"]
+        {
             assert_eq!(read(value), Err(NotASignature::NoTagList), "{value:?}");
         }
     }

@@ -63,17 +63,9 @@ pub fn trusted(headers: &[Header], trusted_authserv_ids: &[String]) -> Trusted {
         return Trusted::default();
     };
     let above = headers.get(..top).unwrap_or_default();
-    let ours: Vec<String> = trusted_authserv_ids
-        .iter()
-        .map(|id| normalised(id))
-        .collect();
+    let ours: Vec<String> = trusted_authserv_ids.iter().map(|id| normalised(id)).collect();
     let mut trusted = Trusted::default();
-    for AuthenticationResults {
-        position,
-        authserv_id,
-        results,
-    } in authentication_results(above)
-    {
+    for AuthenticationResults { position, authserv_id, results } in authentication_results(above) {
         match (authserv_id, results) {
             (Some(id), _) if !ours.contains(&normalised(&id)) => {}
             (None, _) => {}
@@ -99,19 +91,13 @@ impl TrustedField {
 
 impl DmarcSaid {
     fn of(said: &MethodResult) -> Self {
-        Self {
-            result: said.result,
-            from_domain: said.domain("header", "from"),
-        }
+        Self { result: said.result, from_domain: said.domain("header", "from") }
     }
 }
 
 impl SpfSaid {
     fn of(said: &MethodResult) -> Self {
-        Self {
-            result: said.result,
-            mailfrom_domain: said.domain("smtp", "mailfrom"),
-        }
+        Self { result: said.result, mailfrom_domain: said.domain("smtp", "mailfrom") }
     }
 }
 
@@ -144,10 +130,7 @@ mod tests {
         lines
             .iter()
             .map(|line| line.split_once(": ").unwrap())
-            .map(|(name, value)| Header {
-                name: name.to_owned(),
-                value: value.to_owned(),
-            })
+            .map(|(name, value)| Header { name: name.to_owned(), value: value.to_owned() })
             .collect()
     }
 
@@ -168,12 +151,7 @@ mod tests {
         let received = "Received: from x by y";
         let ids = ["mx.corp.example"];
         check(&ids, &[PASS, received], &[0], false);
-        check(
-            &ids,
-            &["Return-Path: <a@b>", PASS, PASS, "received: x", PASS],
-            &[1, 2],
-            false,
-        );
+        check(&ids, &["Return-Path: <a@b>", PASS, PASS, "received: x", PASS], &[1, 2], false);
         check(&ids, &[received, PASS], &[], false);
         check(&ids, &[received, PASS, received], &[], false);
         check(&ids, &[PASS], &[], false);
@@ -183,25 +161,14 @@ mod tests {
         check(&["x.mx.corp.example"], &[PASS, received], &[], false);
         check(
             &ids,
-            &[
-                "Authentication-Results: mx.corp.example.evil.example; dmarc=pass",
-                received,
-            ],
+            &["Authentication-Results: mx.corp.example.evil.example; dmarc=pass", received],
             &[],
             false,
         );
+        check(&ids, &["Authentication-Results: spf=pass; dmarc=pass", received], &[], false);
         check(
             &ids,
-            &["Authentication-Results: spf=pass; dmarc=pass", received],
-            &[],
-            false,
-        );
-        check(
-            &ids,
-            &[
-                "Authentication-Results: mx.evil.example (mx.corp.example); dmarc=pass",
-                received,
-            ],
+            &["Authentication-Results: mx.evil.example (mx.corp.example); dmarc=pass", received],
             &[],
             false,
         );
@@ -226,24 +193,9 @@ mod tests {
     fn an_unreadable_field_of_ours_is_noticed_and_of_others_is_not() {
         let broken = "Authentication-Results: mx.corp.example; dmarc=pass (";
         let foreign = "Authentication-Results: mx.evil.example; dmarc=pass (";
-        check(
-            &["mx.corp.example"],
-            &[broken, PASS, "Received: x"],
-            &[1],
-            true,
-        );
-        check(
-            &["mx.corp.example"],
-            &[foreign, PASS, "Received: x"],
-            &[1],
-            false,
-        );
-        check(
-            &["mx.corp.example"],
-            &[PASS, "Received: x", broken],
-            &[0],
-            false,
-        );
+        check(&["mx.corp.example"], &[broken, PASS, "Received: x"], &[1], true);
+        check(&["mx.corp.example"], &[foreign, PASS, "Received: x"], &[1], false);
+        check(&["mx.corp.example"], &[PASS, "Received: x", broken], &[0], false);
     }
 
     #[test]
@@ -268,10 +220,7 @@ mod tests {
                         result: ResultWord::Pass,
                         mailfrom_domain: domain("bounce.corp.example")
                     },
-                    SpfSaid {
-                        result: ResultWord::None,
-                        mailfrom_domain: None
-                    },
+                    SpfSaid { result: ResultWord::None, mailfrom_domain: None },
                 ],
                 dkim: vec![DkimSaid {
                     result: ResultWord::Pass,

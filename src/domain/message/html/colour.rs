@@ -48,11 +48,7 @@ impl Paint {
         named(value).map_or_else(
             // Old attributes carry hex without the mark.
             || {
-                if value.len() == 6 {
-                    hex_colour(value)
-                } else {
-                    Self::Unknown
-                }
+                if value.len() == 6 { hex_colour(value) } else { Self::Unknown }
             },
             Self::Solid,
         )
@@ -76,10 +72,8 @@ impl Paint {
 }
 
 fn hex_colour(hex: &str) -> Paint {
-    let digits: Option<Vec<u8>> = hex
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect();
+    let digits: Option<Vec<u8>> =
+        hex.chars().map(|digit| digit.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     match digits.as_deref() {
         Some([_, _, _, 0] | [_, _, _, _, _, _, 0, 0]) => Paint::Transparent,
         Some([r, g, b] | [r, g, b, _]) => Paint::Solid(Colour(r * 17, g * 17, b * 17)),
@@ -91,11 +85,8 @@ fn hex_colour(hex: &str) -> Paint {
 }
 
 fn rgb_colour(inside: &str) -> Paint {
-    let parts: Vec<&str> = inside
-        .split([',', ' ', '/'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<&str> =
+        inside.split([',', ' ', '/']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let channel = |part: &str| -> Option<u8> {
         let (number, scale) = match part.strip_suffix('%') {
             Some(percent) => (percent, 2.55),
@@ -114,10 +105,7 @@ fn rgb_colour(inside: &str) -> Paint {
         return Paint::Unknown;
     };
     if let [alpha] = rest
-        && alpha
-            .trim_end_matches('%')
-            .parse::<f64>()
-            .is_ok_and(|alpha| alpha <= 0.01)
+        && alpha.trim_end_matches('%').parse::<f64>().is_ok_and(|alpha| alpha <= 0.01)
     {
         return Paint::Transparent;
     }

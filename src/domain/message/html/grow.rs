@@ -32,19 +32,14 @@ const VOID: &[&str] = &[
     "track", "wbr",
 ];
 /// An end tag does not reach past these (HTML §13.2.4.2, "in scope").
-const SCOPES: &[&str] = &[
-    "applet", "caption", "html", "table", "td", "th", "marquee", "object", "template", "button",
-];
-const IN_HEAD: &[&str] = &[
-    "base", "head", "html", "link", "meta", "noscript", "script", "style", "template", "title",
-];
+const SCOPES: &[&str] =
+    &["applet", "caption", "html", "table", "td", "th", "marquee", "object", "template", "button"];
+const IN_HEAD: &[&str] =
+    &["base", "head", "html", "link", "meta", "noscript", "script", "style", "template", "title"];
 
 /// The tree of any source.
 pub(super) fn grown(source: &str) -> Tree {
-    let tokenizer = Tokenizer::new(
-        Builder(RefCell::new(Growing::new())),
-        TokenizerOpts::default(),
-    );
+    let tokenizer = Tokenizer::new(Builder(RefCell::new(Growing::new())), TokenizerOpts::default());
     let queue = BufferQueue::default();
     queue.push_back(StrTendril::from(source));
     while !queue.is_empty() {
@@ -88,16 +83,10 @@ impl Growing {
         let root = Node {
             parent: 0,
             end: 0,
-            content: Content::Element(Element {
-                name: "#root".into(),
-                ..Element::default()
-            }),
+            content: Content::Element(Element { name: "#root".into(), ..Element::default() }),
         };
         Self {
-            tree: Tree {
-                nodes: vec![root],
-                ..Tree::default()
-            },
+            tree: Tree { nodes: vec![root], ..Tree::default() },
             open: vec![0],
             scopes: vec![HashMap::new()],
         }
@@ -118,9 +107,7 @@ impl Growing {
     }
 
     fn name_of(&self, node: NodeId) -> &str {
-        self.tree
-            .element(node)
-            .map_or("", |element| element.name.as_str())
+        self.tree.element(node).map_or("", |element| element.name.as_str())
     }
 
     fn add(&mut self, content: Content) -> Option<NodeId> {
@@ -129,11 +116,7 @@ impl Growing {
             self.tree.truncated = true;
             return None;
         }
-        self.tree.nodes.push(Node {
-            parent: self.current(),
-            end: id + 1,
-            content,
-        });
+        self.tree.nodes.push(Node { parent: self.current(), end: id + 1, content });
         Some(id)
     }
 
@@ -237,11 +220,8 @@ impl Growing {
             _ => {}
         }
         if !INLINE.contains(&name) && !VOID.contains(&name) || name == "hr" {
-            let paragraph_open = self
-                .scopes
-                .last()
-                .and_then(|scope| scope.get("p"))
-                .is_some_and(|open| *open > 0);
+            let paragraph_open =
+                self.scopes.last().and_then(|scope| scope.get("p")).is_some_and(|open| *open > 0);
             if paragraph_open {
                 self.end("p");
             }
@@ -276,11 +256,7 @@ impl Growing {
             }
             return;
         }
-        let is_open = self
-            .scopes
-            .last()
-            .and_then(|scope| scope.get(name))
-            .is_some_and(|n| *n > 0);
+        let is_open = self.scopes.last().and_then(|scope| scope.get(name)).is_some_and(|n| *n > 0);
         if !is_open {
             return;
         }
@@ -312,11 +288,7 @@ impl Growing {
             if self.scopes.len() > 1 {
                 self.scopes.pop();
             }
-        } else if let Some(open) = self
-            .scopes
-            .last_mut()
-            .and_then(|scope| scope.get_mut(&name))
-        {
+        } else if let Some(open) = self.scopes.last_mut().and_then(|scope| scope.get_mut(&name)) {
             *open = open.saturating_sub(1);
         }
     }

@@ -44,10 +44,7 @@ pub(crate) const HIDDEN_PIECES_MAX: usize = 40;
 /// Reads HTML as a browser would show it, without running or loading anything.
 pub fn visible(source: &str) -> Visible {
     let rendered = render(&Tree::read(source));
-    Visible {
-        text: rendered.text(),
-        hidden: rendered.hidden,
-    }
+    Visible { text: rendered.text(), hidden: rendered.hidden }
 }
 
 /// Characters that have no shape of their own. A joiner between letters that
@@ -100,10 +97,7 @@ pub(crate) fn note(hidden: &mut Vec<Hidden>, rule: &'static str, text: &str) {
         return;
     }
     let text: String = text.chars().take(HIDDEN_CHARS_MAX).collect();
-    if hidden
-        .iter()
-        .any(|known| known.rule == rule && known.text == text)
-    {
+    if hidden.iter().any(|known| known.rule == rule && known.text == text) {
         return;
     }
     hidden.push(Hidden { rule, text });

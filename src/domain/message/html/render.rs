@@ -71,11 +71,7 @@ pub(crate) fn render(tree: &Tree) -> Rendered {
         looks.push(look);
     }
     if tree.truncated {
-        note(
-            &mut page.rendered.hidden,
-            "document_too_large",
-            "the end of the document",
-        );
+        note(&mut page.rendered.hidden, "document_too_large", "the end of the document");
     }
     page.finished()
 }
@@ -149,19 +145,13 @@ impl Page {
 
     fn comment(&mut self, text: &str) {
         let conditional = text.trim_start().starts_with("[if") || text.starts_with("[endif");
-        let rule = if conditional {
-            "conditional_comment"
-        } else {
-            "comment"
-        };
+        let rule = if conditional { "conditional_comment" } else { "comment" };
         // Of a comment only words matter; layout hacks for Outlook are none.
-        let words = text
-            .split('<')
-            .filter_map(|piece| match piece.split_once('>') {
-                Some((_, after)) => Some(after),
-                None if conditional => None,
-                None => Some(piece),
-            });
+        let words = text.split('<').filter_map(|piece| match piece.split_once('>') {
+            Some((_, after)) => Some(after),
+            None if conditional => None,
+            None => Some(piece),
+        });
         let words = words.collect::<Vec<_>>().join(" ");
         if words.chars().any(char::is_alphabetic) {
             note(&mut self.rendered.hidden, rule, &words);
@@ -186,16 +176,9 @@ impl Page {
         let text = text.trim_end().to_owned();
         let node = self.line_node.take().unwrap_or(id);
         self.space = false;
-        let last_is_empty = self
-            .rendered
-            .lines
-            .last()
-            .is_none_or(|line| line.text.is_empty());
+        let last_is_empty = self.rendered.lines.last().is_none_or(|line| line.text.is_empty());
         if self.gap && !text.is_empty() && !last_is_empty {
-            self.rendered.lines.push(Line {
-                text: String::new(),
-                node,
-            });
+            self.rendered.lines.push(Line { text: String::new(), node });
         }
         if !text.is_empty() {
             self.gap = false;
@@ -206,12 +189,7 @@ impl Page {
     fn finished(mut self) -> Rendered {
         let id = self.line_node.unwrap_or(0);
         self.end_open_line(id);
-        while self
-            .rendered
-            .lines
-            .last()
-            .is_some_and(|line| line.text.is_empty())
-        {
+        while self.rendered.lines.last().is_some_and(|line| line.text.is_empty()) {
             self.rendered.lines.pop();
         }
         self.rendered

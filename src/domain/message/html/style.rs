@@ -28,11 +28,7 @@ impl Declarations {
     }
 
     pub fn value(&self, name: &str) -> Option<&str> {
-        let locked = self
-            .0
-            .iter()
-            .rev()
-            .find(|(known, _)| known.strip_prefix('!') == Some(name));
+        let locked = self.0.iter().rev().find(|(known, _)| known.strip_prefix('!') == Some(name));
         locked
             .or_else(|| self.0.iter().rev().find(|(known, _)| known == name))
             .map(|(_, value)| value.as_str())
@@ -43,15 +39,11 @@ impl Declarations {
     }
 
     fn is_zero(&self, name: &str) -> bool {
-        self.value(name)
-            .and_then(length)
-            .is_some_and(|size| size.abs() <= 1.0)
+        self.value(name).and_then(length).is_some_and(|size| size.abs() <= 1.0)
     }
 
     fn is_far_out(&self, name: &str) -> bool {
-        self.value(name)
-            .and_then(length)
-            .is_some_and(|size| size <= -500.0)
+        self.value(name).and_then(length).is_some_and(|size| size <= -500.0)
     }
 }
 
@@ -105,10 +97,7 @@ impl Look {
     /// The look inside `element`, whose parent looks like `self`.
     pub fn inside(self, element: &Element, style: &Declarations) -> Self {
         let mut look = self;
-        look.gone = self
-            .gone
-            .or_else(|| gone_by_markup(element))
-            .or_else(|| gone_by_style(style));
+        look.gone = self.gone.or_else(|| gone_by_markup(element)).or_else(|| gone_by_style(style));
         match style.value("visibility") {
             Some("hidden" | "collapse") => look.invisible = true,
             Some("visible") => look.invisible = false,
@@ -126,11 +115,7 @@ impl Look {
         look.repaint(element, style);
         match style.value("white-space") {
             Some(value) => look.preformatted = value.starts_with("pre") || value == "break-spaces",
-            None if matches!(
-                element.name.as_str(),
-                "pre" | "xmp" | "textarea" | "plaintext"
-            ) =>
-            {
+            None if matches!(element.name.as_str(), "pre" | "xmp" | "textarea" | "plaintext") => {
                 look.preformatted = true;
             }
             None => {}
@@ -149,9 +134,7 @@ impl Look {
             Some(Paint::Unknown) => self.ground = None,
             Some(Paint::Transparent) | None => {}
         }
-        if style
-            .value("background-image")
-            .is_some_and(|value| value != "none")
+        if style.value("background-image").is_some_and(|value| value != "none")
             || element.attribute("background").is_some()
         {
             self.ground = None;
@@ -209,10 +192,7 @@ fn gone_by_markup(element: &Element) -> Option<&'static str> {
         "datalist" => return Some("display_none"),
         _ => {}
     }
-    if element
-        .attribute("hidden")
-        .is_some_and(|value| value != "until-found")
-    {
+    if element.attribute("hidden").is_some_and(|value| value != "until-found") {
         return Some("hidden_attribute");
     }
     None
@@ -228,49 +208,27 @@ fn gone_by_style(style: &Declarations) -> Option<&'static str> {
     if style.is("content-visibility", "hidden") {
         return Some("visibility_hidden");
     }
-    let opacity = style
-        .value("opacity")
-        .map(|value| value.trim_end_matches('%'));
-    if opacity
-        .and_then(|value| value.parse::<f64>().ok())
-        .is_some_and(|value| value <= 0.02)
-    {
+    let opacity = style.value("opacity").map(|value| value.trim_end_matches('%'));
+    if opacity.and_then(|value| value.parse::<f64>().ok()).is_some_and(|value| value <= 0.02) {
         return Some("opacity_zero");
     }
     for name in ["text-decoration", "text-decoration-line"] {
-        if style
-            .value(name)
-            .is_some_and(|value| value.contains("line-through"))
-        {
+        if style.value(name).is_some_and(|value| value.contains("line-through")) {
             return Some("line_through");
         }
     }
     let clips = ["overflow", "overflow-x", "overflow-y"].iter().any(|name| {
-        style
-            .value(name)
-            .is_some_and(|value| value.contains("hidden") || value.contains("clip"))
+        style.value(name).is_some_and(|value| value.contains("hidden") || value.contains("clip"))
     });
-    let flat = ["width", "height", "max-width", "max-height"]
-        .iter()
-        .any(|n| style.is_zero(n));
+    let flat = ["width", "height", "max-width", "max-height"].iter().any(|n| style.is_zero(n));
     if clips && flat {
         return Some("zero_size");
     }
-    let placed = matches!(
-        style.value("position"),
-        Some("absolute" | "fixed" | "relative")
-    );
-    let sides = ["left", "right", "top", "bottom"]
-        .iter()
-        .any(|name| style.is_far_out(name));
-    let margins = ["margin-left", "margin-top"]
-        .iter()
-        .any(|name| style.is_far_out(name));
+    let placed = matches!(style.value("position"), Some("absolute" | "fixed" | "relative"));
+    let sides = ["left", "right", "top", "bottom"].iter().any(|name| style.is_far_out(name));
+    let margins = ["margin-left", "margin-top"].iter().any(|name| style.is_far_out(name));
     let margin = style.value("margin").is_some_and(|value| {
-        value
-            .split_ascii_whitespace()
-            .filter_map(length)
-            .any(|size| size <= -500.0)
+        value.split_ascii_whitespace().filter_map(length).any(|size| size <= -500.0)
     });
     if placed && sides || margins || margin {
         return Some("off_screen");
@@ -278,10 +236,7 @@ fn gone_by_style(style: &Declarations) -> Option<&'static str> {
     let clipped = style.value("clip").is_some_and(|value| {
         value.replace(' ', "").starts_with("rect(0") && !value.contains("auto")
     }) || style.value("clip-path").is_some_and(|value| {
-        matches!(
-            value.replace(' ', "").as_str(),
-            "inset(50%)" | "inset(100%)" | "circle(0)"
-        )
+        matches!(value.replace(' ', "").as_str(), "inset(50%)" | "inset(100%)" | "circle(0)")
     });
     let shrunk = style
         .value("transform")

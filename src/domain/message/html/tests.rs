@@ -2,11 +2,7 @@ use super::*;
 
 fn check(source: &str, text: &str) {
     let got = visible(source).text;
-    let folded: Vec<&str> = got
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let folded: Vec<&str> = got.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(folded.join("|"), text, "of {source}");
 }
 
@@ -14,26 +10,15 @@ fn check_hidden(source: &str, rule: &str) {
     let source = format!("<p>seen</p>{source}<p>also seen</p>");
     let got = visible(&source);
     assert!(!got.text.contains("APPROVE"), "{source} shows {}", got.text);
-    assert!(
-        got.text.contains("seen") && got.text.contains("also seen"),
-        "{source}: {}",
-        got.text
-    );
-    assert!(
-        got.hidden.iter().any(|hidden| hidden.rule == rule),
-        "{source}: {:?}",
-        got.hidden
-    );
+    assert!(got.text.contains("seen") && got.text.contains("also seen"), "{source}: {}", got.text);
+    assert!(got.hidden.iter().any(|hidden| hidden.rule == rule), "{source}: {:?}", got.hidden);
 }
 
 #[test]
 fn blocks_are_lines_and_spaces_fold() {
     check("<p>one\n two</p><p>three<br>four</p>", "one two|three|four");
     check("a<div>b</div>c", "a|b|c");
-    check(
-        "<table><tr><td>From:</td><td>Ann</td></tr><tr><td>x</td></tr></table>",
-        "From: Ann|x",
-    );
+    check("<table><tr><td>From:</td><td>Ann</td></tr><tr><td>x</td></tr></table>", "From: Ann|x");
     check("<pre>a\n  b</pre>", "a|b");
     check("a&amp;b&nbsp;c &lt;d&gt;", "a&b c <d>");
     check("<b>bo</b>ld", "bold");
@@ -66,10 +51,7 @@ fn what_is_not_seen_is_taken_out_and_noted() {
         ("mso-hide:all", "mso_hide"),
     ] {
         check_hidden(&format!("<div style=\"{style}\">APPROVE</div>"), rule);
-        check_hidden(
-            &format!("<div style=\"{style}\"><p><b>APPROVE</b></p></div>"),
-            rule,
-        );
+        check_hidden(&format!("<div style=\"{style}\"><p><b>APPROVE</b></p></div>"), rule);
     }
     check_hidden("<div hidden>APPROVE</div>", "hidden_attribute");
     check_hidden("<template>APPROVE</template>", "template");
@@ -77,19 +59,10 @@ fn what_is_not_seen_is_taken_out_and_noted() {
     check_hidden("<strike>APPROVE</strike>", "line_through");
     check_hidden("<del>APPROVE</del>", "line_through");
     check_hidden("<font color=\"#FFFFFF\">APPROVE</font>", "same_colour");
-    check_hidden(
-        "<table bgcolor=black><tr><td>APPROVE</td></tr></table>",
-        "same_colour",
-    );
+    check_hidden("<table bgcolor=black><tr><td>APPROVE</td></tr></table>", "same_colour");
     check_hidden("<!-- APPROVE -->", "comment");
-    check_hidden(
-        "<!--[if mso]><p>APPROVE</p><![endif]-->",
-        "conditional_comment",
-    );
-    check_hidden(
-        "<style>.x{display:none}</style><p class=x>APPROVE</p>",
-        "display_none",
-    );
+    check_hidden("<!--[if mso]><p>APPROVE</p><![endif]-->", "conditional_comment");
+    check_hidden("<style>.x{display:none}</style><p class=x>APPROVE</p>", "display_none");
     check_hidden(
         "<style>a{} p.x, #y { display : none }</style><p id=y>APPROVE</p>",
         "display_none",
@@ -102,28 +75,13 @@ fn what_is_not_seen_is_taken_out_and_noted() {
 
 #[test]
 fn what_is_seen_stays() {
-    check(
-        "<div style='font-size:0'><span style='font-size:14px'>yes</span></div>",
-        "yes",
-    );
-    check(
-        "<div style='visibility:hidden'><b style='visibility:visible'>yes</b></div>",
-        "yes",
-    );
-    check(
-        "<body bgcolor=#000000><p style='color:white'>yes</p></body>",
-        "yes",
-    );
+    check("<div style='font-size:0'><span style='font-size:14px'>yes</span></div>", "yes");
+    check("<div style='visibility:hidden'><b style='visibility:visible'>yes</b></div>", "yes");
+    check("<body bgcolor=#000000><p style='color:white'>yes</p></body>", "yes");
     check("<p style='width:0'>yes</p>", "yes");
     check("<![if !mso]>yes<![endif]>", "yes");
-    check(
-        "<style>@media (max-width:600px){.x{display:none}}</style><p class=x>yes</p>",
-        "yes",
-    );
-    check(
-        "<style>@media print{.x{display:none}}</style><p class=x>yes</p>",
-        "yes",
-    );
+    check("<style>@media (max-width:600px){.x{display:none}}</style><p class=x>yes</p>", "yes");
+    check("<style>@media print{.x{display:none}}</style><p class=x>yes</p>", "yes");
     check("<p style='display:none'>no<p>yes", "yes");
     check("<p style='display:none'>no<div>yes</div>", "yes");
     check("<head><title>t</title><p>yes", "yes");
@@ -135,10 +93,7 @@ fn shapeless_characters_go() {
     let got = visible("<p>app\u{200b}ro\u{e0041}ve\u{202e}</p>");
     assert_eq!(got.text, "approve");
     let rules: Vec<_> = got.hidden.iter().map(|hidden| hidden.rule).collect();
-    assert_eq!(
-        rules,
-        ["zero_width_character", "tag_character", "bidi_control"]
-    );
+    assert_eq!(rules, ["zero_width_character", "tag_character", "bidi_control"]);
     assert_eq!(visible("soft\u{ad}hyphen").hidden, []);
     assert_eq!(visible("می\u{200c}خواهم").text, "می\u{200c}خواهم");
 }
@@ -150,21 +105,14 @@ fn a_misplaced_end_tag_does_not_carry_text_out_of_its_block() {
     let inside = |line: &Line| {
         let mut node = line.node;
         while node != 0 {
-            if tree
-                .element(node)
-                .is_some_and(|element| element.name == "blockquote")
-            {
+            if tree.element(node).is_some_and(|element| element.name == "blockquote") {
                 return true;
             }
             node = tree.nodes[node].parent;
         }
         false
     };
-    let seen: Vec<_> = rendered
-        .lines
-        .iter()
-        .filter(|line| !line.text.is_empty())
-        .collect();
+    let seen: Vec<_> = rendered.lines.iter().filter(|line| !line.text.is_empty()).collect();
     assert!(inside(seen[0]));
     assert!(!inside(seen[seen.len() - 1]));
 }
@@ -179,11 +127,7 @@ fn hostile_nesting_costs_no_more_than_its_length() {
     assert_eq!(visible(&crossed).text, "yes");
     let wide = "<br>".repeat(300_000);
     let got = visible(&wide);
-    assert!(
-        got.hidden
-            .iter()
-            .any(|hidden| hidden.rule == "document_too_large")
-    );
+    assert!(got.hidden.iter().any(|hidden| hidden.rule == "document_too_large"));
 }
 
 proptest::proptest! {

@@ -44,16 +44,11 @@ pub(crate) struct Element {
 
 impl Element {
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub fn classes(&self) -> impl Iterator<Item = &str> {
-        self.attribute("class")
-            .unwrap_or_default()
-            .split_ascii_whitespace()
+        self.attribute("class").unwrap_or_default().split_ascii_whitespace()
     }
 
     pub fn is_inline(&self) -> bool {

@@ -50,10 +50,7 @@ pub(super) fn is_footer(line: &str) -> bool {
 
 /// The beginning of a confidentiality notice or the like.
 pub(super) fn begins_disclaimer(line: &str) -> bool {
-    let text = fold(
-        line.get(..line.floor_char_boundary(PROSE_BYTES_MAX))
-            .unwrap_or_default(),
-    );
+    let text = fold(line.get(..line.floor_char_boundary(PROSE_BYTES_MAX)).unwrap_or_default());
     let text = text.trim_matches(|c: char| "*_-–—|~[](). ".contains(c));
     text.len() >= 12 && DISCLAIMERS.is_match(text)
 }

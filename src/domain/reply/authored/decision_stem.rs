@@ -12,11 +12,7 @@ struct Stems {
 }
 
 static STEMS: LazyLock<Stems> = LazyLock::new(|| {
-    let mut stems = Stems {
-        whole: Vec::new(),
-        beginnings: Vec::new(),
-        anywhere: Vec::new(),
-    };
+    let mut stems = Stems { whole: Vec::new(), beginnings: Vec::new(), anywhere: Vec::new() };
     for (kind, word) in words(include_str!("decision_stems.txt")) {
         match kind {
             "whole" => stems.whole.push(word),
@@ -32,20 +28,8 @@ static STEMS: LazyLock<Stems> = LazyLock::new(|| {
 pub(super) fn occurs_in(text: &str) -> bool {
     let text = fold(text);
     let stems = &*STEMS;
-    text.split(|c: char| !c.is_alphanumeric() && c != '+')
-        .any(|word| {
-            stems
-                .whole
-                .binary_search_by(|known| known.as_str().cmp(word))
-                .is_ok()
-                || stems
-                    .beginnings
-                    .iter()
-                    .any(|stem| word.starts_with(stem.as_str()))
-        })
-        || !text.is_ascii()
-            && stems
-                .anywhere
-                .iter()
-                .any(|stem| text.contains(stem.as_str()))
+    text.split(|c: char| !c.is_alphanumeric() && c != '+').any(|word| {
+        stems.whole.binary_search_by(|known| known.as_str().cmp(word)).is_ok()
+            || stems.beginnings.iter().any(|stem| word.starts_with(stem.as_str()))
+    }) || !text.is_ascii() && stems.anywhere.iter().any(|stem| text.contains(stem.as_str()))
 }

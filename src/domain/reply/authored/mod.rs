@@ -74,16 +74,7 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
         let end = start + raw.len();
         let text = html::without_shapeless(raw.trim_end(), &mut hidden);
         let reversed = raw.contains(OVERRIDES);
-        push_line(
-            &mut lines,
-            Line {
-                text,
-                start,
-                end,
-                reversed,
-                ..Line::default()
-            },
-        );
+        push_line(&mut lines, Line { text, start, end, reversed, ..Line::default() });
         start = end + 1;
     }
     let too_long = start < plain.len();
@@ -97,10 +88,8 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
     let rendered = html::render(&tree);
     let marks = markup::marks(&tree, &rendered.lines);
     // The layout does not say which line held the character.
-    let reversed = rendered
-        .hidden
-        .iter()
-        .any(|hidden| matches!(hidden.text.as_str(), "U+202D" | "U+202E"));
+    let reversed =
+        rendered.hidden.iter().any(|hidden| matches!(hidden.text.as_str(), "U+202D" | "U+202E"));
     let mut lines = Vec::new();
     let mut start = 0;
     for line in rendered.lines.iter().take(LINES_MAX) {
@@ -139,16 +128,8 @@ fn push_line(lines: &mut Vec<Line>, mut line: Line) {
         let middle = (line.start + at).min(line.end);
         let own = own.trim_end_matches(['-', ' ']).to_owned();
         let attribution = attribution.to_owned();
-        lines.push(Line {
-            text: own,
-            end: middle,
-            ..line.clone()
-        });
-        lines.push(Line {
-            text: attribution,
-            start: middle,
-            ..line
-        });
+        lines.push(Line { text: own, end: middle, ..line.clone() });
+        lines.push(Line { text: attribution, start: middle, ..line });
         return;
     }
     lines.push(line);

@@ -50,10 +50,7 @@ impl OurText {
             return true;
         }
         let words: Vec<&str> = line.split(' ').collect();
-        words.len() >= RUN
-            && words
-                .windows(RUN)
-                .all(|run| self.runs.contains(&run.join(" ")))
+        words.len() >= RUN && words.windows(RUN).all(|run| self.runs.contains(&run.join(" ")))
     }
 }
 
@@ -89,14 +86,8 @@ mod tests {
 
     #[test]
     fn a_line_of_ours_is_known_when_wrapped_anew() {
-        check(
-            "answer this mail with the single word APPROVE on a line of its own, to",
-            true,
-        );
-        check(
-            "answer this mail with the single word APPROVE because I trust Ben",
-            false,
-        );
+        check("answer this mail with the single word APPROVE on a line of its own, to", true);
+        check("answer this mail with the single word APPROVE because I trust Ben", false);
     }
 
     #[test]

@@ -61,11 +61,7 @@ impl Page<'_> {
             *own_above = true;
             return at + 1;
         }
-        self.cut(
-            at - header_block::rulers_above(self.lines, at),
-            below,
-            trace.rule,
-        );
+        self.cut(at - header_block::rulers_above(self.lines, at), below, trace.rule);
         if trace.holds_text {
             if !*own_above || self.words_in(at, below) {
                 self.doubt("attribution_with_text");
@@ -168,10 +164,7 @@ impl Page<'_> {
         let Some(first) = text.chars().next() else {
             return false;
         };
-        let in_a_link = above
-            .split(' ')
-            .next_back()
-            .is_some_and(|word| word.contains("://"))
+        let in_a_link = above.split(' ').next_back().is_some_and(|word| word.contains("://"))
             || text.starts_with(['(', '<', '_', '&']) && text.contains(['/', '='])
             || text == "<";
         let full = above.chars().count() >= WRAPPED_CHARS_MIN;

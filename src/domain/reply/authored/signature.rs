@@ -18,9 +18,8 @@ use crate::domain::reply::quoting::table::{fold, words};
 const GUESS_LINES_MAX: usize = 12;
 const NAME_CHARS_MAX: usize = 40;
 /// Parts of a name that are written small.
-const PARTICLES: &[&str] = &[
-    "van", "von", "de", "der", "den", "da", "di", "la", "le", "bin", "al", "zu", "dos", "del",
-];
+const PARTICLES: &[&str] =
+    &["van", "von", "de", "der", "den", "da", "di", "la", "le", "bin", "al", "zu", "dos", "del"];
 
 /// Lines of a run that go, with the rule, and a doubt if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +30,8 @@ pub(super) struct RunCut {
     pub doubt: Option<&'static str>,
 }
 
-static CLOSINGS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    words(include_str!("closings.txt"))
-        .map(|(_, word)| word)
-        .collect()
-});
+static CLOSINGS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| words(include_str!("closings.txt")).map(|(_, word)| word).collect());
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -60,28 +56,16 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
         let below = run.get(at + 1..).unwrap_or_default();
         if rule == "footer_device" && !words_above && below.iter().any(|line| !line.is_blank()) {
             // Some phones put the footer first and the answer below it.
-            cuts.push(RunCut {
-                from: at,
-                to: at + 1,
-                rule,
-                doubt: None,
-            });
+            cuts.push(RunCut { from: at, to: at + 1, rule, doubt: None });
             continue;
         }
-        let held = below
-            .iter()
-            .any(|line| decision_stem::occurs_in(&line.text));
+        let held = below.iter().any(|line| decision_stem::occurs_in(&line.text));
         let doubt = match rule {
             "signature_dashes" if words_above => None,
             "disclaimer_notice" if words_above => None,
             _ => held.then_some("words_below_signature"),
         };
-        cuts.push(RunCut {
-            from: at,
-            to: run.len(),
-            rule,
-            doubt,
-        });
+        cuts.push(RunCut { from: at, to: run.len(), rule, doubt });
         end = at;
         break;
     }
@@ -90,12 +74,7 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
     if end == run.len()
         && let Some((from, rule)) = guessed_start(run, start)
     {
-        cuts.push(RunCut {
-            from,
-            to: end,
-            rule,
-            doubt: None,
-        });
+        cuts.push(RunCut { from, to: end, rule, doubt: None });
     }
     cuts
 }
@@ -111,10 +90,7 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     {
         return Some("footer_list");
     }
-    if matches!(
-        bare,
-        "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20"
-    ) {
+    if matches!(bare, "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20") {
         return Some("signature_dashes");
     }
     if boilerplate::is_footer(text) {
@@ -133,9 +109,8 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
 
 /// Where a signature without any mark begins.
 fn guessed_start(run: &[Line], first: usize) -> Option<(usize, &'static str)> {
-    let filled: Vec<usize> = (first..run.len())
-        .filter(|at| run.get(*at).is_some_and(|line| !line.is_blank()))
-        .collect();
+    let filled: Vec<usize> =
+        (first..run.len()).filter(|at| run.get(*at).is_some_and(|line| !line.is_blank())).collect();
     let text = |at: usize| run.get(at).map_or("", |line| line.text.trim());
     let last = filled.last().copied();
     let mut best = None;
@@ -180,9 +155,7 @@ fn is_name_line(line: &str) -> bool {
     let name = line.trim_end_matches(|c: char| {
         c.is_numeric() || c.is_whitespace() || "+-–()./:,;x".contains(c)
     });
-    let name = name
-        .split_once([',', '|', '('])
-        .map_or(name, |(name, _)| name);
+    let name = name.split_once([',', '|', '(']).map_or(name, |(name, _)| name);
     !is_closing(name) && is_name(name) && (name.len() == line.len() || is_like_signature(line))
 }
 
@@ -214,11 +187,9 @@ fn is_closing(line: &str) -> bool {
 /// "Thanks, Bob".
 fn closing_with_name(line: &str) -> bool {
     line.len() <= 200
-        && line
-            .split_once([',', '!', '.', '-', '–', '~'])
-            .is_some_and(|(closing, name)| {
-                CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
-            })
+        && line.split_once([',', '!', '.', '-', '–', '~']).is_some_and(|(closing, name)| {
+            CLOSINGS.contains(fold(closing).as_str()) && is_name(name.trim())
+        })
 }
 
 /// "-Bob", "— Daniel".
@@ -239,12 +210,8 @@ fn is_name(line: &str) -> bool {
         && words.iter().all(|word| {
             let capital = word.chars().next().is_some_and(char::is_uppercase);
             // "J." and "Ph.D." but no "notes.txt".
-            let dot = word
-                .find('.')
-                .is_none_or(|at| at + 1 == word.len() || at <= 2);
-            let letters = word
-                .chars()
-                .all(|c| c.is_alphabetic() || ".'-’\"".contains(c));
+            let dot = word.find('.').is_none_or(|at| at + 1 == word.len() || at <= 2);
+            let letters = word.chars().all(|c| c.is_alphabetic() || ".'-’\"".contains(c));
             dot && letters && (capital || PARTICLES.contains(word))
         })
 }

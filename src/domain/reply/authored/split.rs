@@ -17,11 +17,7 @@ pub(super) fn split(
     hidden: Vec<Hidden>,
     doubt: Option<&'static str>,
 ) -> Authored {
-    let mut page = Page {
-        lines,
-        fates: lines.iter().map(fate_by_marks).collect(),
-        doubt,
-    };
+    let mut page = Page { lines, fates: lines.iter().map(fate_by_marks).collect(), doubt };
     page.cut_banners();
     page.cut_quotes();
     page.cut_wrapped_tails();
@@ -58,24 +54,15 @@ impl Page<'_> {
     }
 
     pub(super) fn words_in(&self, from: usize, to: usize) -> bool {
-        let cut = self
-            .lines
-            .get(from..to.min(self.lines.len()))
-            .unwrap_or_default();
+        let cut = self.lines.get(from..to.min(self.lines.len())).unwrap_or_default();
         cut.iter().any(|line| decision_stem::occurs_in(&line.text))
     }
 
     fn cut_banners(&mut self) {
-        let top: Vec<usize> = (0..self.lines.len())
-            .filter(|at| self.is_own(*at))
-            .take(BANNER_LINES_MAX)
-            .collect();
+        let top: Vec<usize> =
+            (0..self.lines.len()).filter(|at| self.is_own(*at)).take(BANNER_LINES_MAX).collect();
         for at in top {
-            if self
-                .lines
-                .get(at)
-                .is_some_and(|line| boilerplate::is_banner(&line.text))
-            {
+            if self.lines.get(at).is_some_and(|line| boilerplate::is_banner(&line.text)) {
                 self.cut(at, at + 1, "banner_external_sender");
             }
         }
@@ -83,12 +70,7 @@ impl Page<'_> {
 
     fn cut_ours(&mut self, ours: &OurText) {
         for at in 0..self.lines.len() {
-            if self.is_own(at)
-                && self
-                    .lines
-                    .get(at)
-                    .is_some_and(|line| ours.holds(&line.text))
-            {
+            if self.is_own(at) && self.lines.get(at).is_some_and(|line| ours.holds(&line.text)) {
                 self.cut(at, at + 1, "our_text");
             }
         }
@@ -111,11 +93,7 @@ impl Page<'_> {
             let below_quote =
                 whole && (0..at).any(|above| self.lines.get(above).is_some_and(|l| !l.is_blank()));
             for cut in cuts {
-                let rule = if below_quote {
-                    SIGNATURE_APART
-                } else {
-                    cut.rule
-                };
+                let rule = if below_quote { SIGNATURE_APART } else { cut.rule };
                 self.cut(at + cut.from, at + cut.to, rule);
                 if let Some(doubt) = cut.doubt {
                     self.doubt(doubt);
@@ -136,11 +114,10 @@ impl Page<'_> {
         let inside: Vec<usize> = (0..self.lines.len())
             .filter(|at| self.fates.get(*at).copied().flatten() == Some("signature_markup"))
             .collect();
-        if inside.iter().any(|at| {
-            self.lines
-                .get(*at)
-                .is_some_and(|line| decision_stem::occurs_in(&line.text))
-        }) {
+        if inside
+            .iter()
+            .any(|at| self.lines.get(*at).is_some_and(|line| decision_stem::occurs_in(&line.text)))
+        {
             self.doubt("words_in_signature");
         }
     }
@@ -152,11 +129,8 @@ impl Page<'_> {
                 rule == "footer_device" || rule.starts_with("signature") && rule != SIGNATURE_APART
             })
         };
-        let reversed = self
-            .lines
-            .iter()
-            .zip(&self.fates)
-            .any(|(line, fate)| fate.is_none() && line.reversed);
+        let reversed =
+            self.lines.iter().zip(&self.fates).any(|(line, fate)| fate.is_none() && line.reversed);
         Authored {
             text: self.joined(own),
             with_signature: self.joined(signed),
@@ -196,11 +170,7 @@ impl Page<'_> {
             match cuts.last_mut() {
                 _ if line.is_blank() => continue,
                 Some(last) if last.rule == rule && blank_since_cut => last.end = line.end,
-                _ => cuts.push(Cut {
-                    rule,
-                    start: line.start,
-                    end: line.end,
-                }),
+                _ => cuts.push(Cut { rule, start: line.start, end: line.end }),
             }
             blank_since_cut = true;
         }

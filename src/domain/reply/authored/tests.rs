@@ -16,14 +16,8 @@ fn check_html(source: &str, text: &str) {
 
 /// The trace cuts whatever stands below it, marked or not.
 fn check_trace(trace: &str) {
-    check(
-        &format!("Agreed\n\n{trace}\n\nPlease answer APPROVE or DENY.\n"),
-        "Agreed",
-    );
-    check(
-        &format!("Agreed\n{trace}\nPlease answer APPROVE or DENY.\n"),
-        "Agreed",
-    );
+    check(&format!("Agreed\n\n{trace}\n\nPlease answer APPROVE or DENY.\n"), "Agreed");
+    check(&format!("Agreed\n{trace}\nPlease answer APPROVE or DENY.\n"), "Agreed");
     check(
         &format!("Agreed\n\n{trace}\n> Please answer\n> APPROVE or DENY.\n\nBut only today\n"),
         "Agreed\n\nBut only today",
@@ -137,10 +131,7 @@ fn words_between_dashes_begin_a_quote() {
         "Début du message réexpédié :",
         "Inicio del mensaje reenviado:",
     ] {
-        check(
-            &format!("Agreed\n\n{trace}\n\nPlease answer APPROVE or DENY.\n"),
-            "Agreed",
-        );
+        check(&format!("Agreed\n\n{trace}\n\nPlease answer APPROVE or DENY.\n"), "Agreed");
     }
 }
 
@@ -187,10 +178,7 @@ fn a_header_block_of_every_language_begins_a_quote() {
         let plain = format!("Agreed\n\n{block}\nPlease answer APPROVE or DENY.\n");
         check(&plain, "Agreed");
         check(&plain.replace(": ", " : "), "Agreed");
-        check(
-            &format!("Agreed\n________________________________\n{block}\nAPPROVE"),
-            "Agreed",
-        );
+        check(&format!("Agreed\n________________________________\n{block}\nAPPROVE"), "Agreed");
         let bold = block.replace(&format!("{from}:"), &format!("*{from}:*"));
         check(&format!("Agreed\n\n{bold}\nAPPROVE"), "Agreed");
         let outlook = format!(
@@ -237,18 +225,9 @@ fn prose_that_only_resembles_a_trace_stays() {
 
 #[test]
 fn an_answer_below_or_between_quoted_lines_stays() {
-    check(
-        "> May Ben in?\n\nYes\n\n> For how long?\n\nA day",
-        "Yes\n\nA day",
-    );
-    check(
-        "> May Ben in?\nYes\n> Now?\nNo\n",
-        "Yes\nNo".replace('\n', "\n\n").as_str(),
-    );
-    check(
-        "On 2 Mar 2026, Ben <b@c.example> wrote:\n> APPROVE or DENY\n\nDeny\n\n-- \nAnn",
-        "Deny",
-    );
+    check("> May Ben in?\n\nYes\n\n> For how long?\n\nA day", "Yes\n\nA day");
+    check("> May Ben in?\nYes\n> Now?\nNo\n", "Yes\nNo".replace('\n', "\n\n").as_str());
+    check("On 2 Mar 2026, Ben <b@c.example> wrote:\n> APPROVE or DENY\n\nDeny\n\n-- \nAnn", "Deny");
     check(">> old\n> newer\nApproved", "Approved");
     check("AL> May I?\nYes", "Yes");
 }
@@ -275,10 +254,7 @@ fn only_a_forward_has_no_own_words() {
         "---------- Forwarded message ---------\nFrom: A <a@b.example>\nSubject: x\n\nApprove",
         "",
     );
-    check(
-        "\n\nBegin forwarded message:\n\n> From: A <a@b.example>\n> approve",
-        "",
-    );
+    check("\n\nBegin forwarded message:\n\n> From: A <a@b.example>\n> approve", "");
 }
 
 #[test]
@@ -359,16 +335,8 @@ fn phone_footers_of_many_languages_go() {
 
 #[test]
 fn an_answer_is_not_taken_for_a_name() {
-    for answer in [
-        "Approved",
-        "Yes",
-        "Genehmigt",
-        "Non",
-        "Одобрено",
-        "Refusé",
-        "Aprobado",
-        "Nej",
-    ] {
+    for answer in ["Approved", "Yes", "Genehmigt", "Non", "Одобрено", "Refusé", "Aprobado", "Nej"]
+    {
         let plain = format!("I looked at what Ben asks for.\n\n{answer}");
         check(&plain, &plain);
     }
@@ -400,10 +368,7 @@ fn our_own_words_never_count() {
         &ours,
     );
     assert_eq!(got.text, "no");
-    let got = from_text(
-        "no\n\nAnswer with APPROVE or DENY\non a line of its own.\n",
-        &ours,
-    );
+    let got = from_text("no\n\nAnswer with APPROVE or DENY\non a line of its own.\n", &ours);
     assert!(
         !got.text.contains("APPROVE") || got.text == "no\n\nAnswer with APPROVE or DENY",
         "{}",
@@ -440,23 +405,14 @@ fn the_quotes_of_every_program_go_in_html() {
         "<div>On 2 Mar 2026 at 9:14, X &lt;x@y.example&gt; wrote:</div><div>APPROVE</div>",
         "<p>-----Original Message-----</p><p>APPROVE</p>",
     ] {
-        check_html(
-            &format!("<html><body><div>Agreed</div>{quote}</body></html>"),
-            "Agreed",
-        );
-        check_html(
-            &format!("<body><p>Agreed</p><br>{quote}<br></body>"),
-            "Agreed",
-        );
+        check_html(&format!("<html><body><div>Agreed</div>{quote}</body></html>"), "Agreed");
+        check_html(&format!("<body><p>Agreed</p><br>{quote}<br></body>"), "Agreed");
     }
 }
 
 #[test]
 fn words_below_a_marked_quote_stay() {
-    check_html(
-        "<blockquote type=cite>APPROVE</blockquote><p>Agreed</p>",
-        "Agreed",
-    );
+    check_html("<blockquote type=cite>APPROVE</blockquote><p>Agreed</p>", "Agreed");
     check_html(
         "<p>On 2 Mar 2026 X &lt;x@y.example&gt; wrote:</p><blockquote>APPROVE</blockquote><p>Agreed</p>",
         "Agreed",
@@ -471,19 +427,13 @@ fn a_block_quote_that_the_person_typed_stays() {
     );
     assert_eq!(got.text, "As agreed:\n\nBen gets a day\n\nFine");
     assert_eq!(got.uncertain, None);
-    let got = from_html(
-        "<p>Hm</p><blockquote>APPROVE</blockquote>",
-        &OurText::unknown(),
-    );
+    let got = from_html("<p>Hm</p><blockquote>APPROVE</blockquote>", &OurText::unknown());
     assert_eq!(got.uncertain, Some("block_quote_unannounced"));
 }
 
 #[test]
 fn hidden_words_are_noted_and_never_the_persons() {
-    let got = from_html(
-        "<p>no</p><p style='display:none'>APPROVE</p>",
-        &OurText::unknown(),
-    );
+    let got = from_html("<p>no</p><p style='display:none'>APPROVE</p>", &OurText::unknown());
     assert_eq!(got.text, "no");
     assert_eq!(got.hidden.len(), 1);
     let got = own("n\u{200b}o");
@@ -495,11 +445,8 @@ fn hidden_words_are_noted_and_never_the_persons() {
 fn a_cut_says_where_it_was_and_why() {
     let plain = "Yes\n\n-- \nAnn\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n> a\n> b\n";
     let got = own(plain);
-    let cuts: Vec<_> = got
-        .cuts
-        .iter()
-        .map(|cut| (cut.kind(), &plain[cut.start..cut.end]))
-        .collect();
+    let cuts: Vec<_> =
+        got.cuts.iter().map(|cut| (cut.kind(), &plain[cut.start..cut.end])).collect();
     assert_eq!(
         cuts,
         [

@@ -107,11 +107,7 @@ pub struct Automaton {
 
 impl Automaton {
     pub fn new() -> Automaton {
-        Automaton {
-            ends: vec![Vec::new()],
-            symbols: 1,
-            ..Automaton::default()
-        }
+        Automaton { ends: vec![Vec::new()], symbols: 1, ..Automaton::default() }
     }
 
     pub fn add(&mut self, phrase: &Phrase, language: LanguageId, role: Role) {
@@ -126,12 +122,7 @@ impl Automaton {
             .find(|e| e.language == language && e.opens == opens && e.ends == closes);
         match same {
             Some(end) => end.roles = end.roles.with(Roles::of(&[role])),
-            None => ends.push(End {
-                language,
-                roles: Roles::of(&[role]),
-                opens,
-                ends: closes,
-            }),
+            None => ends.push(End { language, roles: Roles::of(&[role]), opens, ends: closes }),
         }
     }
 
@@ -216,9 +207,7 @@ impl Automaton {
 
     /// All phrases of the text that stay within one clause, by where they begin.
     pub fn matches(&self, words: &Words) -> Vec<Match> {
-        let symbols: Vec<Symbols> = (0..words.list.len())
-            .map(|i| self.symbols(words, i))
-            .collect();
+        let symbols: Vec<Symbols> = (0..words.list.len()).map(|i| self.symbols(words, i)).collect();
         let mut found = Vec::with_capacity(words.list.len() * 2);
         for start in 0..words.list.len() {
             self.walk(words, &symbols, start, &mut found);
@@ -230,10 +219,7 @@ impl Automaton {
         let mut nodes = [ROOT; BRANCHES_MAX];
         let mut live = 1;
         for (index, reading) in symbols.iter().enumerate().skip(start) {
-            let parted = words
-                .list
-                .get(index)
-                .is_some_and(|word| word.gap.parts_clauses());
+            let parted = words.list.get(index).is_some_and(|word| word.gap.parts_clauses());
             if index > start && parted {
                 return;
             }
@@ -361,16 +347,8 @@ fn is_one_slip(a: &str, b: &str) -> bool {
         return false;
     }
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let (a, b) = (
-        a.get(head..).unwrap_or_default(),
-        b.get(head..).unwrap_or_default(),
-    );
-    let tail = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take_while(|(x, y)| x == y)
-        .count();
+    let (a, b) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
     let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
     match (a, b) {
         (a, b) if a.len() <= 1 && b.len() <= 1 => true,

@@ -87,10 +87,7 @@ impl Lexicon {
     }
 
     fn of(files: &[&str]) -> Result<Lexicon, String> {
-        let mut lexicon = Lexicon {
-            languages: Vec::new(),
-            automaton: Automaton::new(),
-        };
+        let mut lexicon = Lexicon { languages: Vec::new(), automaton: Automaton::new() };
         for text in files {
             let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
             lexicon.add_file(&file)?;
@@ -110,11 +107,7 @@ impl Lexicon {
             LanguageId::try_from(self.languages.len() - 1).map_err(|e| e.to_string())?
         };
         for (role, patterns) in &file.roles {
-            for pattern in patterns
-                .split(['\n', ';'])
-                .map(str::trim)
-                .filter(|p| !p.is_empty())
-            {
+            for pattern in patterns.split(['\n', ';']).map(str::trim).filter(|p| !p.is_empty()) {
                 let phrases = pattern::phrases(pattern)
                     .map_err(|e| format!("{}: {pattern}: {e}", file.language))?;
                 for phrase in &phrases {
@@ -139,11 +132,9 @@ impl Lexicon {
                 .language_id(&addition.language)
                 .ok_or_else(|| RefusedAddition::UnknownLanguage(addition.language.clone()))?;
             let pattern = addition.pattern.clone();
-            let phrases =
-                pattern::phrases(&pattern).map_err(|source| RefusedAddition::Unreadable {
-                    pattern: pattern.clone(),
-                    source,
-                })?;
+            let phrases = pattern::phrases(&pattern).map_err(|source| {
+                RefusedAddition::Unreadable { pattern: pattern.clone(), source }
+            })?;
             for phrase in &phrases {
                 self.judge_addition(phrase, language, addition)?;
                 lexicon.automaton.replace(
@@ -174,10 +165,7 @@ impl Lexicon {
         if denies && known.any(Roles::APPROVING.with(Roles::of(&[Role::Yes]))) {
             return Err(RefusedAddition::AlreadyMeans { pattern });
         }
-        let wide = phrase
-            .places
-            .iter()
-            .any(|p| !matches!(p, pattern::Place::Word(_)));
+        let wide = phrase.places.iter().any(|p| !matches!(p, pattern::Place::Word(_)));
         if (approves || excuses) && wide {
             return Err(RefusedAddition::TooWide { pattern });
         }
@@ -191,19 +179,12 @@ impl Lexicon {
 
     /// How many patterns a language has.
     pub fn pattern_count(&self, language: &str) -> usize {
-        self.languages
-            .iter()
-            .find(|l| l.code == language)
-            .map_or(0, |l| l.patterns)
+        self.languages.iter().find(|l| l.code == language).map_or(0, |l| l.patterns)
     }
 
     /// The language of a locale such as `pt-BR`, if it is claimed.
     pub fn language_id(&self, locale: &str) -> Option<LanguageId> {
-        let code = locale
-            .split(['-', '_'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let code = locale.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
         let code = match code.as_str() {
             "nb" | "nn" => "no",
             "iw" => "he",
@@ -215,15 +196,11 @@ impl Lexicon {
     }
 
     pub(super) fn code(&self, language: LanguageId) -> &str {
-        self.languages
-            .get(usize::from(language))
-            .map_or("und", |l| l.code.as_str())
+        self.languages.get(usize::from(language)).map_or("und", |l| l.code.as_str())
     }
 
     pub(super) fn negation_follows(&self, language: LanguageId) -> bool {
-        self.languages
-            .get(usize::from(language))
-            .is_some_and(|l| l.negation_follows)
+        self.languages.get(usize::from(language)).is_some_and(|l| l.negation_follows)
     }
 }
 
@@ -251,15 +228,8 @@ mod tests {
     }
 
     fn check(role: Role, pattern: &str, expected: Result<(), RefusedAddition>) {
-        let addition = Addition {
-            language: "en".into(),
-            role,
-            pattern: pattern.into(),
-        };
-        assert_eq!(
-            Lexicon::builtin().with_additions(&[addition]).map(|_| ()),
-            expected
-        );
+        let addition = Addition { language: "en".into(), role, pattern: pattern.into() };
+        assert_eq!(Lexicon::builtin().with_additions(&[addition]).map(|_| ()), expected);
     }
 
     #[test]
@@ -271,12 +241,6 @@ mod tests {
         check(Role::Approve, "if", means("if"));
         check(Role::Deny, "approved", means("approved"));
         check(Role::Neutral, "not", means("not"));
-        check(
-            Role::Approve,
-            "appr*",
-            Err(RefusedAddition::TooWide {
-                pattern: "appr*".into(),
-            }),
-        );
+        check(Role::Approve, "appr*", Err(RefusedAddition::TooWide { pattern: "appr*".into() }));
     }
 }

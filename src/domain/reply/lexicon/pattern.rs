@@ -67,11 +67,7 @@ fn expand(pattern: &str) -> Result<Vec<String>, BadPattern> {
         }
         done = done
             .iter()
-            .flat_map(|d| {
-                choices
-                    .iter()
-                    .map(move |choice| format!("{d}{before}{choice}"))
-            })
+            .flat_map(|d| choices.iter().map(move |choice| format!("{d}{before}{choice}")))
             .collect();
         rest = after;
     }
@@ -86,21 +82,16 @@ fn expand(pattern: &str) -> Result<Vec<String>, BadPattern> {
 
 fn phrase(plain: &str) -> Result<Phrase, BadPattern> {
     let plain = plain.trim();
-    let (opens, plain) = plain
-        .strip_prefix('^')
-        .map_or((false, plain), |rest| (true, rest));
-    let (ends, plain) = plain
-        .strip_suffix('$')
-        .map_or((false, plain), |rest| (true, rest));
+    let (opens, plain) = plain.strip_prefix('^').map_or((false, plain), |rest| (true, rest));
+    let (ends, plain) = plain.strip_suffix('$').map_or((false, plain), |rest| (true, rest));
     let mut places = Vec::new();
     for piece in plain.split_whitespace() {
         if piece == "#" {
             places.push(Place::Number);
             continue;
         }
-        let (piece, open_ended) = piece
-            .strip_suffix('*')
-            .map_or((piece, false), |stem| (stem, true));
+        let (piece, open_ended) =
+            piece.strip_suffix('*').map_or((piece, false), |stem| (stem, true));
         let words = Words::of(piece);
         let last = words.list.len().saturating_sub(1);
         for (i, word) in words.list.iter().enumerate() {
@@ -119,11 +110,7 @@ fn phrase(plain: &str) -> Result<Phrase, BadPattern> {
     match places.len() {
         0 => Err(BadPattern::Empty),
         n if n > PLACES_MAX => Err(BadPattern::TooLong),
-        _ => Ok(Phrase {
-            places,
-            opens,
-            ends,
-        }),
+        _ => Ok(Phrase { places, opens, ends }),
     }
 }
 

@@ -150,11 +150,6 @@ impl Roles {
         Role::Neutral,
     ]);
     /// Words of courtesy.
-    pub const COURTEOUS: Roles = Roles::of(&[
-        Role::Please,
-        Role::Greeting,
-        Role::Closing,
-        Role::Polite,
-        Role::Neutral,
-    ]);
+    pub const COURTEOUS: Roles =
+        Roles::of(&[Role::Please, Role::Greeting, Role::Closing, Role::Polite, Role::Neutral]);
 }

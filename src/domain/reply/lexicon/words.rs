@@ -40,11 +40,7 @@ impl Gap {
     }
     /// Ends a clause.
     pub fn parts_clauses(self) -> bool {
-        self.has(Gap(Gap::COMMA.0
-            | Gap::STOP.0
-            | Gap::QUESTION.0
-            | Gap::NEWLINE.0
-            | Gap::ASKING.0))
+        self.has(Gap(Gap::COMMA.0 | Gap::STOP.0 | Gap::QUESTION.0 | Gap::NEWLINE.0 | Gap::ASKING.0))
     }
     /// Ends a sentence.
     pub fn parts_sentences(self) -> bool {
@@ -92,27 +88,19 @@ const WRAP_COLUMN: usize = 60;
 
 impl Words {
     pub fn of(text: &str) -> Words {
-        let mut reader = Reader {
-            text,
-            words: Words::default(),
-            gap: Gap::default(),
-            line: Line::default(),
-        };
+        let mut reader =
+            Reader { text, words: Words::default(), gap: Gap::default(), line: Line::default() };
         reader.run();
         reader.words
     }
 
     pub fn folded(&self, word: &Word) -> &str {
-        self.folded
-            .get(word.folded_from..word.folded_to)
-            .unwrap_or_default()
+        self.folded.get(word.folded_from..word.folded_to).unwrap_or_default()
     }
 
     /// What stood after word number `index`.
     pub fn gap_after(&self, index: usize) -> Gap {
-        self.list
-            .get(index + 1)
-            .map_or(self.last_gap, |next| next.gap)
+        self.list.get(index + 1).map_or(self.last_gap, |next| next.gap)
     }
 }
 
@@ -180,16 +168,7 @@ impl Reader<'_> {
                 return end;
             }
         }
-        self.push(
-            start,
-            end,
-            from,
-            if digits_only {
-                Kind::Number
-            } else {
-                Kind::Word
-            },
-        );
+        self.push(start, end, from, if digits_only { Kind::Number } else { Kind::Word });
         end
     }
 
@@ -222,14 +201,7 @@ impl Reader<'_> {
         if wrapped {
             gap.remove(Gap::NEWLINE);
         }
-        self.words.list.push(Word {
-            start,
-            end,
-            folded_from,
-            folded_to,
-            kind,
-            gap,
-        });
+        self.words.list.push(Word { start, end, folded_from, folded_to, kind, gap });
         self.gap = Gap::default();
         self.line.width += columns.saturating_sub(1);
         self.line.has_text = true;
@@ -252,11 +224,7 @@ impl Reader<'_> {
             '-' if self.stands_free(here, next) => self.gap.add(Gap::COMMA),
             ':' | '\u{FF1A}' => self.gap.add(Gap::COLON),
             '>' if !self.line.has_text => self.gap.add(Gap::QUOTED),
-            '~' if self
-                .text
-                .get(next..)
-                .is_some_and(|rest| rest.starts_with('~')) =>
-            {
+            '~' if self.text.get(next..).is_some_and(|rest| rest.starts_with('~')) => {
                 self.gap.add(Gap::STRUCK);
             }
             _ => {}
@@ -268,11 +236,7 @@ impl Reader<'_> {
             self.gap.add(Gap::BLANK_LINE);
         }
         self.gap.add(Gap::NEWLINE);
-        self.line = Line {
-            width: 0,
-            width_before: self.line.width,
-            has_text: false,
-        };
+        self.line = Line { width: 0, width_before: self.line.width, has_text: false };
     }
 
     /// The Greek question mark looks like a semicolon and is usually typed as one.
@@ -299,12 +263,8 @@ impl Reader<'_> {
 }
 
 fn opens_plus_one(text: &str, here: usize) -> bool {
-    text.get(here + 1..)
-        .is_some_and(|rest| rest.starts_with('1'))
-        && !text
-            .get(here + 2..)
-            .and_then(|r| r.chars().next())
-            .is_some_and(char::is_alphanumeric)
+    text.get(here + 1..).is_some_and(|rest| rest.starts_with('1'))
+        && !text.get(here + 2..).and_then(|r| r.chars().next()).is_some_and(char::is_alphanumeric)
 }
 
 /// Where an address that opens at `start` ends. Looks ahead at most as far as
@@ -321,11 +281,7 @@ fn address_end(text: &str, start: usize) -> Option<usize> {
         .take(LONGEST)
         .find(|(_, c)| c.is_whitespace() || !c.is_ascii() || "<>,;()[]\"!".contains(*c))
         .map_or_else(
-            || {
-                rest.char_indices()
-                    .nth(LONGEST)
-                    .map_or(rest.len(), |(i, _)| i)
-            },
+            || rest.char_indices().nth(LONGEST).map_or(rest.len(), |(i, _)| i),
             |(i, _)| i,
         );
     let run = rest.get(..end)?.trim_end_matches(['.', '?', ':', '-']);
@@ -383,10 +339,7 @@ fn fold(c: char, folded: &mut String) {
 fn fold_part(part: char, folded: &mut String) {
     match part {
         '\u{3099}' | '\u{309A}' | '\u{1161}'..='\u{1175}' | '\u{11A8}'..='\u{11C2}' => {
-            let joined = folded
-                .chars()
-                .next_back()
-                .and_then(|before| compose(before, part));
+            let joined = folded.chars().next_back().and_then(|before| compose(before, part));
             match joined {
                 Some(one) => {
                     folded.pop();
@@ -471,21 +424,7 @@ mod tests {
     #[test]
     fn a_wrapped_line_goes_on() {
         let long = "the people of the second floor think that this should really be";
-        assert!(
-            !Words::of(&format!("{long}\napproved"))
-                .list
-                .last()
-                .unwrap()
-                .gap
-                .parts_clauses()
-        );
-        assert!(
-            Words::of("Hello Bob\napproved")
-                .list
-                .last()
-                .unwrap()
-                .gap
-                .parts_clauses()
-        );
+        assert!(!Words::of(&format!("{long}\napproved")).list.last().unwrap().gap.parts_clauses());
+        assert!(Words::of("Hello Bob\napproved").list.last().unwrap().gap.parts_clauses());
     }
 }

@@ -25,9 +25,7 @@ fn runs_together(language: &str) -> bool {
 }
 
 fn verbs(together: bool) -> String {
-    let chosen = VERBS
-        .iter()
-        .filter(|(language, _)| runs_together(language) == together);
+    let chosen = VERBS.iter().filter(|(language, _)| runs_together(language) == together);
     alternation(chosen.map(|(_, verb)| verb.as_str()))
 }
 
@@ -43,14 +41,11 @@ static VERB_LAST: LazyLock<Regex> = LazyLock::new(|| {
 });
 static VERB_ANYWHERE: LazyLock<Regex> = LazyLock::new(|| {
     let (apart, together) = (verbs(false), verbs(true));
-    compiled(&format!(
-        r"(?:^|[^\p{{L}}])(?:{apart})(?:[^\p{{L}}]|$)|(?:{together})"
-    ))
+    compiled(&format!(r"(?:^|[^\p{{L}}])(?:{apart})(?:[^\p{{L}}]|$)|(?:{together})"))
 });
 static OPENING: LazyLock<Regex> = LazyLock::new(|| {
-    let openings: Vec<String> = words(include_str!("attribution_openings.txt"))
-        .map(|(_, word)| word)
-        .collect();
+    let openings: Vec<String> =
+        words(include_str!("attribution_openings.txt")).map(|(_, word)| word).collect();
     let openings = alternation(openings.iter().map(String::as_str));
     compiled(&format!(r"^[\s*_\[-]*(?:{openings})[\s,:*]"))
 });
@@ -74,9 +69,7 @@ static MAIL_LAST: LazyLock<Regex> = LazyLock::new(|| {
 /// must be an attribution by itself.
 static HEAD_WITH_TEXT: LazyLock<Regex> = LazyLock::new(|| {
     let apart = verbs(false);
-    compiled(&format!(
-        r"^(.{{10,220}}?[^\p{{L}}](?:{apart})\s?[:：])\s*\S"
-    ))
+    compiled(&format!(r"^(.{{10,220}}?[^\p{{L}}](?:{apart})\s?[:：])\s*\S"))
 });
 /// Own words and the attribution on one line, as flattened HTML has them.
 static TAIL: LazyLock<Regex> = LazyLock::new(|| {
@@ -137,19 +130,13 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
         }
     }
     if let Some(lines) = weak {
-        return Some(Trace {
-            weak: true,
-            ..Trace::new("quote_attribution", lines)
-        });
+        return Some(Trace { weak: true, ..Trace::new("quote_attribution", lines) });
     }
     let text = fold(&first.text);
     let head = HEAD_WITH_TEXT.captures(&text)?.get(1)?.as_str();
     let dated = DATE.is_match(head) && OPENING.is_match(head) || MAIL.is_match(head);
     let complete = dated && strength(head) == Some(Strength::Strong);
-    complete.then(|| Trace {
-        holds_text: true,
-        ..Trace::new("quote_attribution_with_text", 1)
-    })
+    complete.then(|| Trace { holds_text: true, ..Trace::new("quote_attribution_with_text", 1) })
 }
 
 /// Where own words end and an attribution on the same line begins.
@@ -157,10 +144,7 @@ pub(crate) fn split_at(line: &str) -> Option<usize> {
     if line.len() > 2_000 || !line.trim_end().ends_with(':') {
         return None;
     }
-    TAIL.captures(line)?
-        .get(1)
-        .map(|found| found.start())
-        .filter(|at| *at > 0)
+    TAIL.captures(line)?.get(1).map(|found| found.start()).filter(|at| *at > 0)
 }
 
 /// Whether the lines up to `at + last` are an attribution without the first.
@@ -213,9 +197,9 @@ fn strength(text: &str) -> Option<Strength> {
         };
     }
     if colon && VERB_ANYWHERE.is_match(text) && date {
-        let words_before = VERB_ANYWHERE.find(text).map_or(0, |found| {
-            text.get(..found.start()).unwrap_or("").split(' ').count()
-        });
+        let words_before = VERB_ANYWHERE
+            .find(text)
+            .map_or(0, |found| text.get(..found.start()).unwrap_or("").split(' ').count());
         if mail || opening || words_before <= 6 {
             return Some(Strength::Strong);
         }

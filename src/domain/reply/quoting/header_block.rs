@@ -48,12 +48,8 @@ static LABELS: LazyLock<HashMap<String, u8>> = LazyLock::new(|| {
 });
 
 static IN_ONE_LINE: LazyLock<Regex> = LazyLock::new(|| {
-    let labels = alternation(
-        LABELS
-            .keys()
-            .filter(|key| key.chars().count() > 1)
-            .map(String::as_str),
-    );
+    let labels =
+        alternation(LABELS.keys().filter(|key| key.chars().count() > 1).map(String::as_str));
     Regex::new(&format!(r"(?:^|[\s*>\d])({labels})\s?\**[:：]"))
         .expect("tables are fixed and tested")
 });
@@ -114,8 +110,7 @@ fn outlook(lines: &[Line], at: usize) -> Option<Trace> {
             None => break,
         }
     }
-    seen.is_block()
-        .then(|| Trace::new("quote_header_block", last - at + 1))
+    seen.is_block().then(|| Trace::new("quote_header_block", last - at + 1))
 }
 
 /// What the labels found so far amount to. A word with two meanings counts for
@@ -132,11 +127,7 @@ impl Seen {
     pub fn add(&mut self, kinds: u8, value: &str) {
         let new = kinds & !self.kinds;
         // The lowest bit that is new.
-        self.kinds |= if new == 0 {
-            kinds
-        } else {
-            new & new.wrapping_neg()
-        };
+        self.kinds |= if new == 0 { kinds } else { new & new.wrapping_neg() };
         self.lines += 1;
         self.address |= value.contains('@');
         self.date |= kinds & Label::Date as u8 != 0 && value.chars().any(char::is_numeric);
@@ -165,19 +156,14 @@ fn in_one_line(text: &str) -> Option<Trace> {
     let text = fold(text);
     let mut seen = Seen::default();
     for found in IN_ONE_LINE.captures_iter(&text).take(12) {
-        let kinds = found
-            .get(1)
-            .and_then(|word| LABELS.get(word.as_str()))
-            .copied();
+        let kinds = found.get(1).and_then(|word| LABELS.get(word.as_str())).copied();
         seen.add(kinds.unwrap_or_default(), "");
     }
     let main = [Label::From, Label::Date, Label::To, Label::Subject];
     let count = main.iter().filter(|label| seen.has(**label)).count();
     let pair = seen.has(Label::From) && seen.has(Label::Date) && text.contains('@');
-    (count >= 3 && seen.lines >= 3 || pair).then(|| Trace {
-        holds_text: true,
-        ..Trace::new("quote_header_block", 1)
-    })
+    (count >= 3 && seen.lines >= 3 || pair)
+        .then(|| Trace { holds_text: true, ..Trace::new("quote_header_block", 1) })
 }
 
 /// How many lines above a block are drawn lines that belong to it.

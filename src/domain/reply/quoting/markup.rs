@@ -100,9 +100,7 @@ fn own_mark(tree: &Tree, id: NodeId, element: &Element) -> Option<(&'static str,
         return named;
     }
     if element.name == "blockquote" {
-        let cited = element
-            .attribute("type")
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("cite"))
+        let cited = element.attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("cite"))
             || element.attribute("cite").is_some_and(|source| {
                 source.starts_with("mid:") || source.starts_with("cid:") || source.contains('@')
             });
@@ -124,9 +122,7 @@ fn known(name: &str) -> Option<(&'static str, Reach)> {
     }
     let mut name = name.to_ascii_lowercase();
     while let Some(rest) = name.strip_prefix("x_").or_else(|| name.strip_prefix("m_")) {
-        name = rest
-            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
-            .to_owned();
+        name = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
     }
     if name.starts_with("ydp") && name.ends_with("yahoo_quoted") {
         name = "yahoo_quoted".to_owned();
@@ -138,10 +134,7 @@ fn known(name: &str) -> Option<(&'static str, Reach)> {
 fn style_has(element: &Element, wanted: &str) -> bool {
     element.attribute("style").is_some_and(|style| {
         style.len() < 2_000
-            && style
-                .to_ascii_lowercase()
-                .replace([' ', '\n', '\r', '\t'], "")
-                .contains(wanted)
+            && style.to_ascii_lowercase().replace([' ', '\n', '\r', '\t'], "").contains(wanted)
     })
 }
 

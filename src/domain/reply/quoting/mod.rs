@@ -56,12 +56,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub fn new(rule: &'static str, lines: usize) -> Self {
-        Self {
-            rule,
-            lines,
-            weak: false,
-            holds_text: false,
-        }
+        Self { rule, lines, weak: false, holds_text: false }
     }
 }
 

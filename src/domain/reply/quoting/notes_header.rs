@@ -17,10 +17,7 @@ static NOTES_DATE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The block that begins on this line.
 pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
-    if lines
-        .get(at)
-        .is_none_or(|line| !line.is_open() || line.is_blank())
-    {
+    if lines.get(at).is_none_or(|line| !line.is_open() || line.is_blank()) {
         return None;
     }
     let mut date = None;
@@ -77,18 +74,13 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
 /// The last line of the date that begins on this line; the name may stand before it.
 fn notes_date(lines: &[Line], at: usize, named: &mut bool) -> Option<usize> {
     let first = lines.get(at)?.text.trim();
-    let joined = lines
-        .get(at + 1)
-        .map(|next| format!("{first} {}", next.text.trim()));
+    let joined = lines.get(at + 1).map(|next| format!("{first} {}", next.text.trim()));
     let (found, last) = match NOTES_DATE.captures(first) {
         Some(found) => (found, at),
         None => (NOTES_DATE.captures(joined.as_deref()?)?, at + 1),
     };
     let before = found.get(1).map_or("", |name| name.as_str().trim());
-    let name = before
-        .trim_end_matches(" on")
-        .trim_end_matches(" at")
-        .trim();
+    let name = before.trim_end_matches(" on").trim_end_matches(" at").trim();
     let is_person = is_notes_name(name) || name.contains('<') || label(name).is_some();
     if !name.is_empty() && !is_person {
         return None;
@@ -102,11 +94,8 @@ fn is_notes_name(text: &str) -> bool {
     let text = text.trim();
     let words: Vec<&str> = text.split_whitespace().collect();
     let marked = text.contains(['@', '<', '/', '"']);
-    let capital = |word: &&str| {
-        word.chars()
-            .next()
-            .is_some_and(|c| c.is_uppercase() || !c.is_alphabetic())
-    };
+    let capital =
+        |word: &&str| word.chars().next().is_some_and(|c| c.is_uppercase() || !c.is_alphabetic());
     text.chars().count() <= 120
         && !text.ends_with(['.', '!', '?', ',', ':', ';'])
         && (marked && words.len() <= 10

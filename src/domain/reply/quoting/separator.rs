@@ -14,12 +14,7 @@ static PHRASES: LazyLock<Vec<(&str, String)>> =
     LazyLock::new(|| words(include_str!("separators.txt")).collect());
 
 fn phrases(kind: &str) -> String {
-    alternation(
-        PHRASES
-            .iter()
-            .filter(|(k, _)| *k == kind)
-            .map(|(_, phrase)| phrase.as_str()),
-    )
+    alternation(PHRASES.iter().filter(|(k, _)| *k == kind).map(|(_, phrase)| phrase.as_str()))
 }
 
 fn compiled(pattern: &str) -> Regex {
@@ -33,12 +28,8 @@ static QUOTE: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// Some programs leave the dashes out; then the line must hold nothing else.
-static QUOTE_BARE: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(&format!(
-        r"^[\s*_]*(?:{})[\s*_]*[:：][\s*_]*$",
-        phrases("quote")
-    ))
-});
+static QUOTE_BARE: LazyLock<Regex> =
+    LazyLock::new(|| compiled(&format!(r"^[\s*_]*(?:{})[\s*_]*[:：][\s*_]*$", phrases("quote"))));
 static FORWARD: LazyLock<Regex> = LazyLock::new(|| {
     compiled(&format!(
         r"^[\s*]*[-_=*~–—]{{2,}}\s*(?:{0})(?:[\s:：]|[-_=*~–—]{{2,}}|$)|^[\s*_]*(?:{0})[\s*_]*[:：][\s*_]*$",

@@ -15,10 +15,8 @@ pub(crate) fn alternation<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let mut words: Vec<&str> = words.collect();
     words.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
     words.dedup();
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| regex::escape(word).replace(' ', r"\s+"))
-        .collect();
+    let words: Vec<String> =
+        words.iter().map(|word| regex::escape(word).replace(' ', r"\s+")).collect();
     words.join("|")
 }
 

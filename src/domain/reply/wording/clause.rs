@@ -35,12 +35,7 @@ impl Clause {
             if before.has(Gap::NEWLINE) || from == 0 {
                 quoted = before.has(Gap::QUOTED);
             }
-            clauses.push(Clause {
-                words: from..index + 1,
-                before,
-                after,
-                quoted,
-            });
+            clauses.push(Clause { words: from..index + 1, before, after, quoted });
             from = index + 1;
         }
         clauses
@@ -111,12 +106,7 @@ impl<'m> Matches<'m> {
                 at > clause.words.start && word.is_some_and(|w| w.gap.has(Gap::COLON));
             let silent = roles.is_empty() && word.is_some_and(|w| w.kind == Kind::Picture);
             if !silent {
-                segments.push(Segment {
-                    start: at,
-                    len,
-                    roles,
-                    colon_before,
-                });
+                segments.push(Segment { start: at, len, roles, colon_before });
                 opening &= roles.any(Roles::SKIPPED);
             }
             at += len;
@@ -139,11 +129,7 @@ impl<'m> Matches<'m> {
             if !ours || misplaced || found.len < best.0 {
                 continue;
             }
-            let roles = if found.len == best.0 {
-                best.1
-            } else {
-                Roles::NONE
-            };
+            let roles = if found.len == best.0 { best.1 } else { Roles::NONE };
             best = (found.len, roles.with(found.roles));
         }
         best
@@ -298,8 +284,7 @@ impl<'s> Judge<'s> {
     fn plainly_approving(&mut self, index: usize, roles: Roles) {
         let imperative = roles.has(Role::Imperative) && !roles.has(Role::Approve);
         if imperative && (self.asked || self.please_follows(index)) {
-            self.findings
-                .push(Finding::Takes(index, Why::RequestToOthers));
+            self.findings.push(Finding::Takes(index, Why::RequestToOthers));
         } else if roles.has(Role::Approve) || self.may_be_followed(index) {
             self.stood = true;
             self.findings.push(Finding::Approves(index));
@@ -319,9 +304,7 @@ impl<'s> Judge<'s> {
         let at = rest.iter().position(|s| {
             s.roles.has(Role::Negation) || s.roles.any(Roles::TAKING) || s.roles.has(Role::Ground)
         })?;
-        rest.get(at)
-            .is_some_and(|s| s.roles.has(Role::Negation))
-            .then_some(index + 1 + at)
+        rest.get(at).is_some_and(|s| s.roles.has(Role::Negation)).then_some(index + 1 + at)
     }
 
     fn please_follows(&self, index: usize) -> bool {

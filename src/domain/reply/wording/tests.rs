@@ -17,10 +17,7 @@ const TABLES: &[(&str, &str)] = &[
 ];
 
 fn cases(table: &str) -> Vec<Case> {
-    table
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    table.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn read_in(text: &str, locale: Option<&str>) -> Reading {
@@ -40,11 +37,7 @@ fn every_table_reads_as_it_says() {
                     case.text,
                     reading.answer,
                     reading.reason,
-                    reading
-                        .evidence
-                        .iter()
-                        .map(|e| (&e.words, e.role))
-                        .collect::<Vec<_>>()
+                    reading.evidence.iter().map(|e| (&e.words, e.role)).collect::<Vec<_>>()
                 ));
             }
             let nowhere = read_in(&case.text, None);
@@ -56,10 +49,5 @@ fn every_table_reads_as_it_says() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -52,18 +52,11 @@ struct Sketch {
 
 impl Page<'_> {
     fn reading(&self, locale: Option<LanguageId>) -> Reading {
-        let sketches: Vec<Sketch> = self
-            .candidates(locale)
-            .into_iter()
-            .map(|language| self.sketch(language))
-            .collect();
+        let sketches: Vec<Sketch> =
+            self.candidates(locale).into_iter().map(|language| self.sketch(language)).collect();
         let Some(best) = self.best(&sketches, locale) else {
             let asked = self.clauses.iter().any(Clause::is_question);
-            let why = if asked {
-                Why::Question
-            } else {
-                Why::NoKnownWord
-            };
+            let why = if asked { Why::Question } else { Why::NoKnownWord };
             return Reading::unclear(why, self.text);
         };
         let sketch = match best {
@@ -73,10 +66,7 @@ impl Page<'_> {
         if sketch.answer == Answer::Approve
             && let Some(why) = self.objection(sketch)
         {
-            return Reading {
-                evidence: self.evidence(sketch),
-                ..Reading::unclear(why, self.text)
-            };
+            return Reading { evidence: self.evidence(sketch), ..Reading::unclear(why, self.text) };
         }
         self.told(sketch)
     }
@@ -111,10 +101,7 @@ impl Page<'_> {
                 }
             }
         }
-        counts
-            .into_iter()
-            .max_by_key(|(_, count)| *count)
-            .map(|(language, _)| language)
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(language, _)| language)
     }
 
     fn best<'s>(
@@ -125,9 +112,7 @@ impl Page<'_> {
         let most = sketches.iter().map(|s| s.known).max()?;
         let mut tied = sketches.iter().filter(|s| s.known == most);
         let first = tied.next()?;
-        let ours = sketches
-            .iter()
-            .find(|s| s.known == most && Some(s.language) == locale);
+        let ours = sketches.iter().find(|s| s.known == most && Some(s.language) == locale);
         let chosen = match ours {
             Some(ours) => ours,
             None if tied.all(|other| other.answer == first.answer) => first,
@@ -170,15 +155,8 @@ impl Page<'_> {
         let known = segments.iter().filter(|s| !s.is_unknown());
         known
             .map(|s| {
-                let words = self
-                    .words
-                    .list
-                    .get(s.start..s.start + s.len)
-                    .unwrap_or_default();
-                words
-                    .iter()
-                    .filter(|w| matches!(w.kind, Kind::Word | Kind::Character))
-                    .count()
+                let words = self.words.list.get(s.start..s.start + s.len).unwrap_or_default();
+                words.iter().filter(|w| matches!(w.kind, Kind::Word | Kind::Character)).count()
             })
             .sum()
     }
@@ -190,9 +168,8 @@ impl Page<'_> {
         };
         let has = |role: Role| segments.iter().any(|s| s.roles.has(role));
         let unknown = segments.iter().filter(|s| s.is_unknown()).count();
-        let harmless = Roles::SKIPPED
-            .with(Roles::of(&[Role::Yes, Role::No]))
-            .with(Roles::APPROVING);
+        let harmless =
+            Roles::SKIPPED.with(Roles::of(&[Role::Yes, Role::No])).with(Roles::APPROVING);
         if segments.iter().all(|s| s.roles.any(harmless)) || has(Role::Ground) {
             return true;
         }
@@ -263,12 +240,10 @@ impl Page<'_> {
 
     /// Scripts without spaces have no unknown *words*, if they are the decision's own.
     fn is_of_characters(&self, sketch: &Sketch) -> bool {
-        sketch.deciding.iter().any(|s| {
-            self.words
-                .list
-                .get(s.start)
-                .is_some_and(|word| word.kind == Kind::Character)
-        })
+        sketch
+            .deciding
+            .iter()
+            .any(|s| self.words.list.get(s.start).is_some_and(|word| word.kind == Kind::Character))
     }
 
     fn told(&self, sketch: &Sketch) -> Reading {
@@ -277,20 +252,13 @@ impl Page<'_> {
             answer: sketch.answer,
             language: decided.then(|| self.lexicon.code(sketch.language).to_owned()),
             reason: sketch.reason,
-            comment: if decided {
-                self.comment(sketch)
-            } else {
-                self.text.trim().to_owned()
-            },
+            comment: if decided { self.comment(sketch) } else { self.text.trim().to_owned() },
             evidence: self.evidence(sketch),
         }
     }
 
     fn evidence(&self, sketch: &Sketch) -> Vec<Evidence> {
-        let deciding = sketch
-            .deciding
-            .iter()
-            .map(|segment| (*segment, sketch.role));
+        let deciding = sketch.deciding.iter().map(|segment| (*segment, sketch.role));
         deciding
             .chain(sketch.taken_by)
             .filter_map(|(segment, role)| {
@@ -308,10 +276,7 @@ impl Page<'_> {
 
     fn span(&self, segment: &Segment) -> Option<(usize, usize)> {
         let first = self.words.list.get(segment.start)?;
-        let last = self
-            .words
-            .list
-            .get((segment.start + segment.len).checked_sub(1)?)?;
+        let last = self.words.list.get((segment.start + segment.len).checked_sub(1)?)?;
         Some((first.start, last.end))
     }
 
@@ -329,11 +294,7 @@ impl Page<'_> {
         let noise = |c: char| {
             c.is_whitespace() || ".,;:!-*_'\"\u{2013}\u{2014}\u{3002}\u{FF0C}\u{FF01}".contains(c)
         };
-        comment
-            .trim_start_matches(noise)
-            .trim()
-            .trim_matches(|c: char| c == '*')
-            .to_owned()
+        comment.trim_start_matches(noise).trim().trim_matches(|c: char| c == '*').to_owned()
     }
 }
 
@@ -408,35 +369,16 @@ impl Draft {
             Answer::Deny => (Role::Deny, self.denials),
             _ if !self.approvals.is_empty() => (Role::Approve, self.approvals),
             _ if !self.agreements.is_empty() => (Role::Yes, self.agreements),
-            _ => (
-                Role::Mention,
-                self.mention
-                    .into_iter()
-                    .chain(self.denial_mention)
-                    .collect(),
-            ),
+            _ => (Role::Mention, self.mention.into_iter().chain(self.denial_mention).collect()),
         };
         deciding.sort_by_key(|segment| segment.start);
         let known = known_by_clause.iter().sum();
-        Sketch {
-            language,
-            answer,
-            reason,
-            known,
-            known_by_clause,
-            deciding,
-            role,
-            taken_by,
-        }
+        Sketch { language, answer, reason, known, known_by_clause, deciding, role, taken_by }
     }
 
     fn verdict(&self) -> (Answer, Why) {
         let approves = !self.approvals.is_empty() || !self.agreements.is_empty();
-        let stated = if self.alone {
-            Why::Keyword
-        } else {
-            Why::PlainWords
-        };
+        let stated = if self.alone { Why::Keyword } else { Why::PlainWords };
         match (approves, !self.denials.is_empty()) {
             (true, true) => (Answer::Unclear, Why::Both),
             (false, true) if self.denial_retracted => (Answer::Unclear, Why::Retraction),

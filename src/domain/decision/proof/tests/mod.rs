@@ -11,12 +11,8 @@ mod local;
 mod server;
 
 const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-const EVERY: &[Carrier] = &[
-    Carrier::ReplyToAddress,
-    Carrier::InReplyTo,
-    Carrier::References,
-    Carrier::Body,
-];
+const EVERY: &[Carrier] =
+    &[Carrier::ReplyToAddress, Carrier::InReplyTo, Carrier::References, Carrier::Body];
 
 /// A mail from ana@corp.example, received by mx.ours.example, one field of
 /// each kind; the cases change it.
@@ -63,17 +59,11 @@ fn signature(tags: &[(&str, &str)]) -> String {
         all.retain(|(tag, _)| tag != name);
         all.push((name, value));
     }
-    let tags: Vec<String> = all
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let tags: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("DKIM-Signature: {}", tags.join("; "))
 }
 
-const PASS: LocalResult = LocalResult::Pass {
-    key_bits: 2048,
-    testing: false,
-};
+const PASS: LocalResult = LocalResult::Pass { key_bits: 2048, testing: false };
 
 fn verified(result: LocalResult) -> LocalDkim {
     LocalDkim {
@@ -97,16 +87,13 @@ impl Mail {
     }
 
     fn without(mut self, name: &str) -> Self {
-        self.lines
-            .retain(|line| !line.starts_with(&format!("{name}:")));
+        self.lines.retain(|line| !line.starts_with(&format!("{name}:")));
         self
     }
 
     /// One of our server's fields, on top.
     fn says(self, results: &str) -> Self {
-        self.top(format!(
-            "Authentication-Results: mx.ours.example; {results}"
-        ))
+        self.top(format!("Authentication-Results: mx.ours.example; {results}"))
     }
 
     fn ids(mut self, ids: &[&str]) -> Self {
@@ -146,16 +133,10 @@ impl Mail {
             .lines
             .iter()
             .map(|line| line.split_once(": ").unwrap())
-            .map(|(name, value)| Header {
-                name: name.to_owned(),
-                value: value.to_owned(),
-            })
+            .map(|(name, value)| Header { name: name.to_owned(), value: value.to_owned() })
             .collect();
         let from = EmailAddress::parse("Ana@corp.example").unwrap();
-        proof(
-            &Evidence::gather(&headers, &from, &self.ids, &self.local, at()),
-            carrier,
-        )
+        proof(&Evidence::gather(&headers, &from, &self.ids, &self.local, at()), carrier)
     }
 }
 
@@ -168,11 +149,8 @@ fn check(mail: &Mail, carriers: &[Carrier], expected: &str) {
             text += &format!(" {}", means.code());
         }
         if !proven.shortfalls.is_empty() {
-            let codes: Vec<&str> = proven
-                .shortfalls
-                .iter()
-                .map(|shortfall| shortfall.code())
-                .collect();
+            let codes: Vec<&str> =
+                proven.shortfalls.iter().map(|shortfall| shortfall.code()).collect();
             text += &format!(": {}", codes.join(" "));
         }
         assert_eq!(text, expected, "{carrier:?} {:#?}", mail.lines);
@@ -196,40 +174,22 @@ fn fields_put_on_top_after_signing_are_not_covered() {
     for name in ["Subject", "Date"] {
         let line = format!("{name}: another");
         check(
-            &mail()
-                .says(&dmarc_and(DKIM))
-                .bottom(signature(&[]))
-                .bottom(&line),
+            &mail().says(&dmarc_and(DKIM)).bottom(signature(&[])).bottom(&line),
             EVERY,
             NOT_SIGNED,
         );
         let repeated = "token_only: local_dkim_header_repeated no_authentication_results";
         check(&mail().top(&line).signed(&[], PASS), EVERY, repeated);
-        check(
-            &mail().top(line.to_uppercase()).signed(&[], PASS),
-            EVERY,
-            repeated,
-        );
+        check(&mail().top(line.to_uppercase()).signed(&[], PASS), EVERY, repeated);
     }
-    let oversigned = [(
-        "h",
-        "from:from:to:to:subject:subject:in-reply-to:references",
-    )];
-    check(
-        &mail().signed(&oversigned, PASS),
-        EVERY,
-        "strict local_dkim",
-    );
+    let oversigned = [("h", "from:from:to:to:subject:subject:in-reply-to:references")];
+    check(&mail().signed(&oversigned, PASS), EVERY, "strict local_dkim");
     check(
         &mail().top("Subject: another").signed(&oversigned, PASS),
         &[Carrier::Body],
         "strict local_dkim",
     );
-    check(
-        &mail().top("Comments: unsigned").signed(&[], PASS),
-        EVERY,
-        "strict local_dkim",
-    );
+    check(&mail().top("Comments: unsigned").signed(&[], PASS), EVERY, "strict local_dkim");
 }
 
 #[test]
@@ -240,54 +200,24 @@ fn what_stands_twice_is_nobodys() {
             .signed(&[("h", "from:from:to:to:in-reply-to:references")], PASS)
     };
     check(&whole(), EVERY, "strict local_dkim");
-    check(
-        &whole().top("From: Ana <ana@corp.example>"),
-        EVERY,
-        "token_only: from_not_single",
-    );
+    check(&whole().top("From: Ana <ana@corp.example>"), EVERY, "token_only: from_not_single");
     // RFC 5322 §4.5 once allowed the space; some readers still take it.
-    check(
-        &whole().top("FROM : Eve <eve@evil.example>"),
-        EVERY,
-        "token_only: from_not_single",
-    );
-    check(
-        &whole().without("From"),
-        EVERY,
-        "token_only: from_not_single",
-    );
+    check(&whole().top("FROM : Eve <eve@evil.example>"), EVERY, "token_only: from_not_single");
+    check(&whole().without("From"), EVERY, "token_only: from_not_single");
     let to = whole().top("To: access+other@ours.example");
-    check(
-        &to,
-        &[Carrier::ReplyToAddress],
-        "token_only: carrier_not_single",
-    );
-    check(
-        &to,
-        &[Carrier::Body, Carrier::InReplyTo, Carrier::References],
-        "strict local_dkim",
-    );
+    check(&to, &[Carrier::ReplyToAddress], "token_only: carrier_not_single");
+    check(&to, &[Carrier::Body, Carrier::InReplyTo, Carrier::References], "strict local_dkim");
     for (carrier, name) in [
         (Carrier::ReplyToAddress, "To"),
         (Carrier::InReplyTo, "In-Reply-To"),
         (Carrier::References, "References"),
     ] {
-        check(
-            &whole().without(name),
-            &[carrier],
-            "token_only: carrier_not_single",
-        );
-        check(
-            &whole().without(name),
-            &[Carrier::Body],
-            "strict local_dkim",
-        );
+        check(&whole().without(name), &[carrier], "token_only: carrier_not_single");
+        check(&whole().without(name), &[Carrier::Body], "strict local_dkim");
     }
     let content = whole().bottom("content-type: text/html");
     check(&content, EVERY, "token_only: content_field_repeated");
-    let once = whole()
-        .bottom("MIME-Version: 1.0")
-        .bottom("Content-Transfer-Encoding: 8bit");
+    let once = whole().bottom("MIME-Version: 1.0").bottom("Content-Transfer-Encoding: 8bit");
     check(&once, EVERY, "strict local_dkim");
     check(
         &once.bottom("Content-Transfer-Encoding: base64"),
@@ -299,42 +229,26 @@ fn what_stands_twice_is_nobodys() {
 #[test]
 fn either_road_alone_is_enough_for_standard() {
     let spf = || mail().says(&dmarc_and(SPF));
-    check(
-        &spf().signed(&[], LocalResult::Fail),
-        EVERY,
-        "standard trusted_spf: local_dkim_failed",
-    );
+    check(&spf().signed(&[], LocalResult::Fail), EVERY, "standard trusted_spf: local_dkim_failed");
     check(&spf().signed(&[], PASS), EVERY, "strict local_dkim");
     let none = mail().says("dmarc=none");
     check(&none.signed(&[], PASS), EVERY, "strict local_dkim");
     let uncovered = spf().signed(&[("h", "from")], PASS);
-    check(
-        &uncovered,
-        &[Carrier::ReplyToAddress],
-        "standard trusted_spf: token_not_signed",
-    );
+    check(&uncovered, &[Carrier::ReplyToAddress], "standard trusted_spf: token_not_signed");
 }
 
 #[test]
 fn the_reason_is_told_only_below_what_is_needed() {
-    let proven = mail()
-        .says(&dmarc_and(SPF))
-        .signed(&[], LocalResult::TempError)
-        .proof(Carrier::Body);
+    let proven =
+        mail().says(&dmarc_and(SPF)).signed(&[], LocalResult::TempError).proof(Carrier::Body);
     assert_eq!(proven.level, Proof::Standard);
     assert_eq!(proven.reason_below(Proof::Standard), None);
-    assert_eq!(
-        proven.reason_below(Proof::Strict),
-        Some(Shortfall::LocalDkimTempError)
-    );
+    assert_eq!(proven.reason_below(Proof::Strict), Some(Shortfall::LocalDkimTempError));
     assert!(!proven.is_undecided(Proof::Standard));
     assert!(proven.is_undecided(Proof::Strict));
     let failed = mail().signed(&[], LocalResult::Fail).proof(Carrier::Body);
     assert_eq!(failed.reason_below(Proof::TokenOnly), None);
-    assert_eq!(
-        failed.reason_below(Proof::Standard),
-        Some(Shortfall::LocalDkimFailed)
-    );
+    assert_eq!(failed.reason_below(Proof::Standard), Some(Shortfall::LocalDkimFailed));
     assert!(!failed.is_undecided(Proof::Strict));
 }
 

@@ -1,0 +1,522 @@
+//! One visit to one mailbox: list, plan, fetch, commit, delete, in the order
+//! that loses nothing.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    batch::{Batch, Committed},
+    mailbox::{self, Item, Mailbox},
+};
+use crate::{
+    actions::{ActionError, Instance},
+    domain::inbox_account::{
+        InboxAccount,
+        cursor::{self, ImapFinding, ImapListed, Known, Manner, Place, PopFinding, PopListed},
+    },
+    net::{
+        imap::Imap,
+        pop3::Pop3,
+        step::{Failure, NetError, StepLog},
+    },
+    store::{
+        StoreError, inbox_state,
+        inbox_state::Lease,
+        mailbox::{self as copies, CopyState},
+    },
+};
+
+/// What a visit did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Messages the server showed us.
+    pub listed: usize,
+    /// Taken for history: there before the account was first enabled.
+    pub history: usize,
+    pub fetched: usize,
+    /// By disposition.
+    pub judged: BTreeMap<String, usize>,
+    /// Of which only the headers were read.
+    pub oversize: usize,
+    /// Known by their bytes after the server renumbered the folder.
+    pub recognised: usize,
+    /// Could not be fetched or judged this time.
+    pub failed: usize,
+    pub deleted: usize,
+    pub took_ms: u64,
+}
+
+/// Why a visit failed: which account, where, at which step, in whose words.
+#[derive(Debug)]
+pub struct VisitError {
+    account: String,
+    pub step: &'static str,
+    text: String,
+    pub is_refused_login: bool,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
+    is_stop: bool,
+    /// Ours or the store's, not the server's.
+    pub(super) action: Option<ActionError>,
+}
+
+impl VisitError {
+    fn new(account: &InboxAccount, step: &'static str, text: String) -> Self {
+        Self {
+            account: account.name.clone(),
+            step,
+            text,
+            is_refused_login: false,
+            retry_after: None,
+            is_stop: false,
+            action: None,
+        }
+    }
+
+    pub(super) fn of_net(account: &InboxAccount, error: NetError) -> Self {
+        Self {
+            is_refused_login: error.kind == Failure::LoginRefused,
+            retry_after: match error.kind {
+                Failure::ServerBusy { retry_after } => retry_after,
+                _ => None,
+            },
+            ..Self::new(account, error.step.as_str(), error.to_string())
+        }
+    }
+
+    pub(super) fn of_problem(account: &InboxAccount, step: &'static str, text: &str) -> Self {
+        Self::new(account, step, text.to_owned())
+    }
+
+    pub(super) fn too_long(account: &InboxAccount, limit: Duration) -> Self {
+        Self::new(
+            account,
+            "visit",
+            format!("the visit took longer than {} s and was broken off", limit.as_secs()),
+        )
+    }
+
+    pub(super) fn stopped(account: &InboxAccount) -> Self {
+        Self { is_stop: true, ..Self::new(account, "visit", "the service is stopping".to_owned()) }
+    }
+
+    pub(super) fn lease_lost() -> Self {
+        Self {
+            account: String::new(),
+            step: "lease",
+            text: "another node has taken this account over".to_owned(),
+            is_refused_login: false,
+            retry_after: None,
+            is_stop: true,
+            action: None,
+        }
+    }
+
+    pub(super) fn is_stop(&self) -> bool {
+        self.is_stop
+    }
+}
+
+impl fmt::Display for VisitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "inbox account `{}`: {}", self.account, self.text)
+    }
+}
+
+impl std::error::Error for VisitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.action.as_ref().map(|error| error as _)
+    }
+}
+
+impl From<ActionError> for VisitError {
+    fn from(error: ActionError) -> Self {
+        let is_stop = matches!(error, ActionError::Store(StoreError::LeaseLost));
+        Self {
+            account: String::new(),
+            step: "store",
+            text: error.to_string(),
+            is_refused_login: false,
+            retry_after: None,
+            is_stop,
+            action: Some(error),
+        }
+    }
+}
+
+impl From<StoreError> for VisitError {
+    fn from(error: StoreError) -> Self {
+        ActionError::from(error).into()
+    }
+}
+
+/// What every part of a visit needs.
+pub(super) struct Visit<'a> {
+    pub instance: &'a Instance,
+    pub account: &'a InboxAccount,
+    pub lease: &'a Lease,
+    /// As the store names it; POP3 knows only INBOX.
+    pub folder: &'a str,
+    /// UIDVALIDITY; 0 for POP3.
+    pub validity: i64,
+    /// The server renumbered: what is fetched may be known by its bytes.
+    pub rescan: bool,
+}
+
+/// Everything known before the first message is fetched.
+struct Plan {
+    history: Vec<Item>,
+    fetch: Vec<Item>,
+    oversize: Vec<Item>,
+    delete_now: Vec<Item>,
+    forget: Vec<String>,
+    listed: usize,
+    /// The highest UID listed; IMAP only.
+    highest: Option<u32>,
+}
+
+pub(super) async fn visit(
+    instance: &Instance,
+    account: &InboxAccount,
+    lease: &Lease,
+) -> Result<Summary, VisitError> {
+    let began = tokio::time::Instant::now();
+    let mut log = StepLog::default();
+    let mut mailbox = mailbox::open(instance, account, &mut log).await?;
+    let state = {
+        let mut tx = instance.store.read().await?;
+        inbox_state::find(&mut tx, account.id).await?
+    };
+    let baseline_at = state.as_ref().and_then(|state| state.baseline_at);
+    let baseline_taken = state.as_ref().is_some_and(|state| state.baseline_taken);
+    let mut visit = Visit { instance, account, lease, folder: "INBOX", validity: 0, rescan: false };
+    let plan = match &mut mailbox {
+        Mailbox::Imap(imap) => {
+            visit.folder = &account.folder;
+            plan_imap(&mut visit, imap, baseline_at).await?
+        }
+        Mailbox::Pop3(pop3) => plan_pop3(&visit, pop3, baseline_taken).await?,
+    };
+    let mut summary =
+        Summary { listed: plan.listed, history: plan.history.len(), ..Summary::default() };
+    note_history(&visit, &plan, baseline_taken).await?;
+
+    let mut to_delete = plan.delete_now;
+    let outcome =
+        carry_out(&visit, &mut mailbox, &plan.fetch, &plan.oversize, &mut to_delete, &mut summary)
+            .await;
+    // What was committed may be deleted even where a later message failed.
+    if outcome.is_ok() {
+        delete(&visit, &mut mailbox, &mut to_delete, &mut summary).await?;
+        if let Some(highest) = plan.highest {
+            advance(&visit, highest).await?;
+        }
+    }
+    outcome?;
+    finish(&visit, mailbox, &to_delete, &mut summary).await?;
+    summary.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(summary)
+}
+
+fn manner(account: &InboxAccount) -> Manner {
+    Manner {
+        keep_copy: account.keep_copy,
+        import_existing: account.import_existing,
+        max_size_bytes: u64::try_from(account.max_size_bytes).unwrap_or(0),
+    }
+}
+
+/// What failed before is not known: it is tried again.
+fn known(state: CopyState) -> Option<Known> {
+    match state {
+        CopyState::History => Some(Known::History),
+        CopyState::Kept | CopyState::Deleted => Some(Known::Kept),
+        CopyState::Oversize => Some(Known::Oversize),
+        CopyState::Deferred => Some(Known::Deferred),
+        CopyState::ToDelete => Some(Known::ToDelete),
+        CopyState::Failing => None,
+    }
+}
+
+async fn plan_imap(
+    visit: &mut Visit<'_>,
+    imap: &mut Imap,
+    baseline_at: Option<DateTime<Utc>>,
+) -> Result<Plan, VisitError> {
+    let account = visit.account;
+    let failed = |error: NetError| VisitError::of_net(account, error);
+    let selected = imap.select(&account.folder).await.map_err(failed)?;
+    visit.validity = i64::from(selected.uid_validity);
+    let (place, stored) = {
+        let mut tx = visit.instance.store.read().await?;
+        let place = copies::place(&mut tx, account.id, visit.folder).await?;
+        let validity = place.map_or(visit.validity, |place| place.uid_validity);
+        (place, copies::known_uids(&mut tx, account.id, visit.folder, validity).await?)
+    };
+    let place = place.map(|place| Place {
+        uid_validity: u32::try_from(place.uid_validity).unwrap_or(0),
+        last_uid: u32::try_from(place.last_uid).unwrap_or(0),
+    });
+    let known: BTreeMap<u32, Known> = stored
+        .iter()
+        .filter_map(|(uid, state)| Some((uid.parse().ok()?, known(*state)?)))
+        .collect();
+    let from = cursor::first_uid_to_list(place, selected.uid_validity, account.keep_copy, &known);
+    let listed: Vec<ImapListed> = imap
+        .list_from(from)
+        .await
+        .map_err(failed)?
+        .into_iter()
+        .map(|m| ImapListed {
+            uid: m.uid,
+            size_bytes: m.size_bytes,
+            internal_date: m.internal_date,
+        })
+        .collect();
+    let plan = cursor::plan_imap(&ImapFinding {
+        manner: manner(account),
+        baseline_at: baseline_at.unwrap_or_default(),
+        place,
+        uid_validity: selected.uid_validity,
+        listed_from: from,
+        listed: &listed,
+        known: &known,
+    });
+    visit.rescan = plan.rescan;
+    let by_uid: BTreeMap<u32, &ImapListed> = listed.iter().map(|m| (m.uid, m)).collect();
+    let items = |uids: Vec<u32>| -> Vec<Item> {
+        uids.into_iter()
+            .map(|uid| Item {
+                key: Some(uid.to_string()),
+                handle: uid,
+                size_bytes: by_uid.get(&uid).map_or(0, |m| m.size_bytes),
+                internal_date: by_uid.get(&uid).and_then(|m| m.internal_date),
+            })
+            .collect()
+    };
+    // After a renumbering the old copies stay on record: they say what was
+    // fetched. Only what the server no longer shows of this numbering goes.
+    let forget = if plan.rescan { Vec::new() } else { plan.forget };
+    Ok(Plan {
+        history: items(plan.history),
+        fetch: items(plan.fetch),
+        oversize: items(plan.oversize),
+        delete_now: items(plan.delete_now),
+        forget: forget.iter().map(u32::to_string).collect(),
+        highest: listed.iter().map(|m| m.uid).max().or((from > 1).then(|| from - 1)).or(Some(0)),
+        listed: listed.len(),
+    })
+}
+
+async fn plan_pop3(
+    visit: &Visit<'_>,
+    pop3: &mut Pop3,
+    baseline_taken: bool,
+) -> Result<Plan, VisitError> {
+    let account = visit.account;
+    let failed = |error: NetError| VisitError::of_net(account, error);
+    let uidls: Option<BTreeMap<u32, String>> =
+        pop3.uidl().await.map_err(failed)?.map(|listed| listed.into_iter().collect());
+    let listed: Vec<PopListed> = pop3
+        .list()
+        .await
+        .map_err(failed)?
+        .into_iter()
+        .map(|(number, size_bytes)| PopListed {
+            number,
+            size_bytes,
+            uidl: uidls.as_ref().and_then(|uidls| uidls.get(&number).cloned()),
+        })
+        .collect();
+    let stored = {
+        let mut tx = visit.instance.store.read().await?;
+        copies::known_uids(&mut tx, account.id, visit.folder, visit.validity).await?
+    };
+    let known: BTreeMap<String, Known> =
+        stored.iter().filter_map(|(uidl, state)| Some((uidl.clone(), known(*state)?))).collect();
+    let finding =
+        PopFinding { manner: manner(account), baseline_taken, listed: &listed, known: &known };
+    let plan = cursor::plan_pop3(&finding)
+        .map_err(|problem| VisitError::of_problem(account, "list", &problem.to_string()))?;
+    let sizes: BTreeMap<u32, u64> = listed.iter().map(|m| (m.number, m.size_bytes)).collect();
+    let items = |mails: Vec<cursor::PopMail>| -> Vec<Item> {
+        mails
+            .into_iter()
+            .map(|mail| Item {
+                key: mail.uidl,
+                handle: mail.number,
+                size_bytes: sizes.get(&mail.number).copied().unwrap_or(0),
+                internal_date: None,
+            })
+            .collect()
+    };
+    Ok(Plan {
+        history: items(plan.history),
+        fetch: items(plan.fetch),
+        oversize: items(plan.oversize),
+        delete_now: items(plan.delete_now),
+        forget: plan.forget,
+        highest: None,
+        listed: listed.len(),
+    })
+}
+
+/// Writes down what is history, and forgets what the server no longer has.
+async fn note_history(
+    visit: &Visit<'_>,
+    plan: &Plan,
+    baseline_taken: bool,
+) -> Result<(), VisitError> {
+    let is_first_pop3 = plan.highest.is_none() && !baseline_taken;
+    // IMAP needs no record of history: its place and the baseline say it.
+    let history: Vec<String> = match plan.highest {
+        None => plan.history.iter().filter_map(|item| item.key.clone()).collect(),
+        Some(_) => Vec::new(),
+    };
+    if history.is_empty() && plan.forget.is_empty() && !is_first_pop3 {
+        return Ok(());
+    }
+    let mut tx = visit.instance.store.begin().await?;
+    inbox_state::fence(&mut tx, visit.lease).await?;
+    let now = tx.now().await?;
+    let account = visit.account.id;
+    copies::forget(&mut tx, account, visit.folder, visit.validity, &plan.forget).await?;
+    copies::add_history(&mut tx, account, visit.folder, visit.validity, &history, now).await?;
+    if is_first_pop3 {
+        inbox_state::set_baseline_taken(&mut tx, account).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Fetches and commits in batches; what may be deleted is added to `to_delete`.
+async fn carry_out(
+    visit: &Visit<'_>,
+    mailbox: &mut Mailbox,
+    fetch: &[Item],
+    oversize: &[Item],
+    to_delete: &mut Vec<Item>,
+    summary: &mut Summary,
+) -> Result<(), VisitError> {
+    let size_max = u64::try_from(visit.account.max_size_bytes).unwrap_or(0);
+    let mut batch = Batch::new(visit).await?;
+    for (items, whole) in [(fetch, true), (oversize, false)] {
+        for item in items {
+            let fetched = if whole {
+                mailbox.fetch(item, size_max).await
+            } else {
+                mailbox.fetch_headers(item).await
+            };
+            match fetched {
+                Ok(Some(raw)) => batch.add(item, raw, whole),
+                Ok(None) => {} // Somebody else deleted it in between.
+                Err(error) => {
+                    // The session is gone. What was fetched is committed, and
+                    // the message counts one failure.
+                    note(visit, batch.commit().await?, to_delete, summary);
+                    batch.count_failure(item, &error.to_string()).await?;
+                    return Err(VisitError::of_net(visit.account, error));
+                }
+            }
+            if batch.is_full() {
+                note(visit, batch.commit().await?, to_delete, summary);
+                if mailbox.deletes_at_once() {
+                    delete(visit, mailbox, to_delete, summary).await?;
+                }
+            }
+        }
+    }
+    note(visit, batch.commit().await?, to_delete, summary);
+    Ok(())
+}
+
+fn note(visit: &Visit<'_>, committed: Committed, to_delete: &mut Vec<Item>, summary: &mut Summary) {
+    summary.fetched += committed.fetched;
+    summary.oversize += committed.oversize;
+    summary.recognised += committed.recognised;
+    summary.failed += committed.failed;
+    for disposition in committed.dispositions {
+        *summary.judged.entry(disposition.as_str().to_owned()).or_default() += 1;
+    }
+    if !visit.account.keep_copy {
+        to_delete.extend(committed.deletable);
+    }
+}
+
+/// Deletes what is committed. POP3 only marks it here; see `finish`.
+async fn delete(
+    visit: &Visit<'_>,
+    mailbox: &mut Mailbox,
+    to_delete: &mut Vec<Item>,
+    summary: &mut Summary,
+) -> Result<(), VisitError> {
+    if to_delete.is_empty() {
+        return Ok(());
+    }
+    let handles: Vec<u32> = to_delete.iter().map(|item| item.handle).collect();
+    mailbox.delete(&handles).await.map_err(|error| VisitError::of_net(visit.account, error))?;
+    if mailbox.deletes_at_once() {
+        note_deleted(visit, to_delete, summary).await?;
+        to_delete.clear();
+    }
+    Ok(())
+}
+
+/// Says goodbye; only now are a POP3 server's deletions true.
+async fn finish(
+    visit: &Visit<'_>,
+    mailbox: Mailbox,
+    marked: &[Item],
+    summary: &mut Summary,
+) -> Result<(), VisitError> {
+    mailbox.close().await.map_err(|error| VisitError::of_net(visit.account, error))?;
+    if !marked.is_empty() {
+        note_deleted(visit, marked, summary).await?;
+    }
+    Ok(())
+}
+
+async fn note_deleted(
+    visit: &Visit<'_>,
+    items: &[Item],
+    summary: &mut Summary,
+) -> Result<(), VisitError> {
+    let keys: Vec<String> = items.iter().filter_map(|item| item.key.clone()).collect();
+    let mut tx = visit.instance.store.begin().await?;
+    inbox_state::fence(&mut tx, visit.lease).await?;
+    copies::set_state(
+        &mut tx,
+        visit.account.id,
+        visit.folder,
+        visit.validity,
+        &keys,
+        CopyState::Deleted,
+    )
+    .await?;
+    tx.commit().await?;
+    summary.deleted += items.len();
+    Ok(())
+}
+
+/// Moves the place behind what is settled: before the first message that
+/// failed, so that it is listed again.
+async fn advance(visit: &Visit<'_>, highest: u32) -> Result<(), VisitError> {
+    let account = visit.account.id;
+    let mut tx = visit.instance.store.begin().await?;
+    inbox_state::fence(&mut tx, visit.lease).await?;
+    let failing =
+        copies::list_in_state(&mut tx, account, visit.folder, visit.validity, CopyState::Failing)
+            .await?;
+    let first_failing = failing.iter().filter_map(|copy| copy.uid.parse::<i64>().ok()).min();
+    let last_uid =
+        first_failing.map_or(i64::from(highest), |uid| (uid - 1).min(i64::from(highest)));
+    let place = copies::Place { uid_validity: visit.validity, last_uid };
+    if copies::place(&mut tx, account, visit.folder).await? == Some(place) {
+        return Ok(()); // An idle visit costs no write.
+    }
+    copies::set_place(&mut tx, account, visit.folder, place).await?;
+    tx.commit().await?;
+    Ok(())
+}
