@@ -214,3 +214,71 @@ impl fmt::Debug for Handover {
         f.debug_struct("Handover").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::net::{step::Failure, wire::Allowance};
+
+    fn wire() -> (Wire, DuplexStream) {
+        let (near, far) = duplex(64 * 1024);
+        let allowance = Allowance::new(Duration::from_secs(60));
+        allowance.grant(1_000, None);
+        (Wire::new(Box::new(near), allowance), far)
+    }
+
+    async fn read(stream: &mut Handover) -> String {
+        let mut buffer = [0; 256];
+        let count = stream.read(&mut buffer).await.unwrap();
+        String::from_utf8(buffer[..count].to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_line_is_answered_here_and_the_next_there() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_imap(wire, b"* 1 EXISTS\r\n".to_vec());
+        for part in ["A1 ", "LOGIN \"\"", " \"\"\r\n"] {
+            stream.write_all(part.as_bytes()).await.unwrap();
+        }
+        assert_eq!(
+            read(&mut stream).await,
+            "A1 OK logged in already\r\n* 1 EXISTS\r\n"
+        );
+        stream.write_all(b"A2 NOOP\r\n").await.unwrap();
+        let mut heard = [0; 9];
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"A2 NOOP\r\n");
+    }
+
+    #[tokio::test]
+    async fn an_smtp_reply_is_mended_in_any_packets() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_smtp(wire);
+        assert_eq!(read(&mut stream).await, "220 ready\r\n");
+        stream.write_all(b"EHLO us\r\n").await.unwrap();
+        assert_eq!(read(&mut stream).await, "250 ready\r\n");
+        let mut said = String::new();
+        for byte in b"250\r\n550 Empf\xe4nger\r\n" {
+            far.write_all(&[*byte]).await.unwrap();
+            said.push_str(&read(&mut stream).await);
+        }
+        assert_eq!(said, "250 \r\n550 Empf?nger\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_literal_beyond_the_allowance_is_refused_at_its_beginning() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_imap(wire, Vec::new());
+        stream.write_all(b"A1 LOGIN\r\n").await.unwrap();
+        read(&mut stream).await;
+        far.write_all(b"* 1 FETCH (BODY[] {1001}\r\n")
+            .await
+            .unwrap();
+        let error = stream.read(&mut [0; 256]).await.unwrap_err();
+        assert_eq!(Failure::of_io(&error), Failure::TooLarge);
+    }
+}

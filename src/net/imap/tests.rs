@@ -1,6 +1,8 @@
 //! Sessions with servers good and bad.
 
-use tokio::task::JoinHandle;
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::*;
 use crate::{
@@ -59,8 +61,7 @@ async fn check_not_opened(
     let error = open_with(script, account, None)
         .await
         .imap
-        .err()
-        .expect("no session");
+        .expect_err("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
@@ -424,6 +425,14 @@ async fn idle_waits_for_news_and_no_longer_than_told() {
     assert_eq!(imap.idle(minutes(25)).await.unwrap(), IdleOutcome::Quiet);
     assert!(began.elapsed() >= minutes(25) && began.elapsed() < minutes(26));
     server.abort();
+}
+
+#[tokio::test]
+async fn chatter_ends_an_idle() {
+    let (mut imap, _server) =
+        session("C: $ IDLE\nS: + idling\nFLOOD * OK still here\\x0d\\x0a\n").await;
+    let error = imap.idle(Duration::from_secs(1500)).await.unwrap_err();
+    assert_eq!(error.kind, Failure::TooLarge);
 }
 
 #[tokio::test]

@@ -102,8 +102,7 @@ async fn check_not_opened(
     let error = open_with(script, account, true, None)
         .await
         .0
-        .err()
-        .expect("no session");
+        .expect_err("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
