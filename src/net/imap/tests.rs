@@ -11,6 +11,7 @@ use crate::{
         scripted,
         tls::tests::{self_signed, server},
     },
+    protocol::imap_guard::Guard,
 };
 
 const GREETED: &str = "S: * OK [CAPABILITY IMAP4rev1 IDLE] ready\n\
@@ -175,6 +176,16 @@ async fn a_hostile_server_is_hung_up_on() {
         Failure::Protocol,
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_survived() {
+    let (mut imap, _server) = session(
+        "C: $ UID FETCH 7 (UID BODY.PEEK[])\nS: * METADATA \"\\xff\" (/shared/x NIL)\nS: * NAMESPACE NIL NIL NIL\n\
+         S: * 1 FETCH (UID 7 BODY[] {2}\nS: ok)\nS: * XFUTURE 7\nS: $ OK done\n",
+    )
+    .await;
+    assert_eq!(imap.fetch(7, 100).await.unwrap().unwrap(), b"ok");
 }
 
 #[tokio::test]
@@ -459,4 +470,33 @@ async fn a_dropped_command_leaves_no_session_behind() {
     let dropped = timeout(Duration::from_secs(1), imap.fetch(7, 100)).await;
     assert!(dropped.is_err());
     assert_eq!(imap.fetch(7, 100).await.unwrap_err().kind, Failure::Closed);
+}
+
+proptest::proptest! {
+    /// Pieces of the protocol in any order: what the guard lets through, the
+    /// parser reads or refuses, but never stops the program.
+    #[test]
+    fn nothing_that_passes_the_guard_stops_the_parser(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "* ", "1 ", "FETCH ", "(", ")", "UID ", "BODY[] ", "BODY[HEADER]", "{3}\r\n", "abc", "\"", "\\",
+            "INTERNALDATE ", "NIL", "FLAGS ", "RFC822.SIZE ", "99999999999", "LIST ", "\r\n", " ", "OK ", "[",
+            "]", "CAPABILITY ", "UIDVALIDITY ", "METADATA ", "/shared/x ", "ENVELOPE ", "BODYSTRUCTURE ", "+",
+            "SEARCH", "\u{ff}", "INBOX", "a1 ", "EXISTS", "ID ", "<0>", "BADCHARSET ",
+        ]), 1..40)
+    ) {
+        let mut passed = Vec::new();
+        let said = format!("* 1 FETCH ({}", pieces.concat());
+        for said in [said.as_str(), &pieces.concat()] {
+            let verdict = Guard::default().pass(said.as_bytes(), 100, &mut passed);
+            if verdict.is_err() {
+                // The byte that was too much is not read any more.
+                passed.pop();
+            }
+            let mut rest = passed.as_slice();
+            while let Ok((after, _)) = Response::parse(rest) {
+                rest = after;
+            }
+            passed.clear();
+        }
+    }
 }
