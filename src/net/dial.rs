@@ -11,7 +11,7 @@ use tokio::{
 
 pub use super::login::{Login, Secret};
 use super::{
-    reach::{embedded_v4, may_be_called},
+    reach::{is_this_machine, may_be_called},
     step::{Failure, NetError, Peer, StepLog, StepName},
     tls,
     wire::{Allowance, Wire},
@@ -79,7 +79,7 @@ pub async fn dial(
         allowance,
         peer,
         encrypted: false,
-        loopback: embedded_v4(address.ip()).is_loopback(),
+        loopback: is_this_machine(address.ip()),
     };
     match server.security {
         Security::ImplicitTls => link.encrypt(server, timeouts, log).await,

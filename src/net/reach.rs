@@ -19,7 +19,7 @@ pub fn may_be_called(address: IpAddr) -> bool {
             !(v6.is_unicast_link_local()
                 || v6.is_unspecified()
                 || v6.is_multicast()
-                || v6 == METADATA_V6)
+                || METADATA_V6.contains(&v6))
         }
     }
 }
@@ -29,12 +29,21 @@ const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(168, 63, 129, 16),
 ];
-/// AWS.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+/// AWS, Google.
+const METADATA_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),
+    Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),
+];
+
+/// Whether what is sent there stays on this machine. An address that merely
+/// embeds 127.0.0.1 does not: it goes to some translator first.
+pub fn is_this_machine(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
 
 /// The IPv4 address an IPv6 address stands for: mapped, NAT64 (RFC 6052 §2.1)
 /// or 6to4 (RFC 3056 §2); otherwise the address itself.
-pub(super) fn embedded_v4(address: IpAddr) -> IpAddr {
+fn embedded_v4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
     };
@@ -69,6 +78,7 @@ mod tests {
             "::",
             "ff02::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
@@ -88,5 +98,14 @@ mod tests {
         ] {
             assert!(may_be_called(allowed.parse().unwrap()), "{allowed}");
         }
+    }
+
+    #[test]
+    fn only_true_loopback_is_this_machine() {
+        let check = |address: &str| is_this_machine(address.parse().unwrap());
+        assert!(
+            check("127.0.0.1") && check("127.9.9.9") && check("::1") && check("::ffff:127.0.0.1")
+        );
+        assert!(!check("64:ff9b::7f00:1") && !check("2002:7f00:1::1") && !check("10.0.0.1"));
     }
 }

@@ -31,8 +31,9 @@ use crate::{
     protocol::imap::{Capabilities, folder_from_wire, folder_to_wire, is_temporary, uid_set},
 };
 
-/// Octets a server may send with any answer beside what was asked for.
-const SLACK_OCTETS: u64 = 256 * 1024;
+/// Octets a server may send with any answer beside what was asked for: when a
+/// person marks a whole mailbox as read, it tells us so line by line.
+const SLACK_OCTETS: u64 = 4 * 1024 * 1024;
 /// Octets of a listing: a million messages.
 const LISTING_OCTETS_MAX: u64 = 128 * 1024 * 1024;
 /// Octets of a list of folders.
