@@ -1,30 +1,22 @@
 //! From what an admin typed to a stream that may carry a login: name, address,
 //! TCP, TLS. Also who may be called at all, and how long each step may take.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::select_ok;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{Instant, sleep, timeout},
 };
-use zeroize::Zeroizing;
 
+pub use super::login::{Login, Secret};
 use super::{
+    reach::{is_this_machine, may_be_called},
     step::{Failure, NetError, Peer, StepLog, StepName},
     tls,
     wire::{Allowance, Wire},
 };
-use crate::{
-    domain::mail_server::{MailServer, Security},
-    protocol::sasl,
-};
+use crate::domain::mail_server::{MailServer, Security};
 
 /// How long each wait may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,57 +50,6 @@ impl Default for Timeouts {
     }
 }
 
-/// Who logs in, and with what.
-#[derive(Clone)]
-pub struct Login {
-    pub username: String,
-    pub secret: Secret,
-}
-
-/// What proves it. Wiped when dropped, printed by nothing.
-#[derive(Clone)]
-pub enum Secret {
-    Password(Zeroizing<String>),
-}
-
-impl Login {
-    pub fn password(username: &str, password: &str) -> Self {
-        let secret = Secret::Password(Zeroizing::new(password.to_owned()));
-        Self { username: username.to_owned(), secret }
-    }
-
-    /// A server's words without our secret: some repeat the line they refuse.
-    pub fn redacted(&self, words: &str) -> String {
-        let Secret::Password(password) = &self.secret;
-        let mut safe = words.to_owned();
-        let plain = sasl::plain(&self.username, password).unwrap_or_default();
-        let encoded = Zeroizing::new(STANDARD.encode(password.as_bytes()));
-        for secret in [plain.as_str(), encoded.as_str(), password.as_str()] {
-            if !secret.is_empty() && safe.contains(secret) {
-                safe = safe.replace(secret, "[not shown]");
-            }
-        }
-        safe
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("username", &self.username)
-            .field("secret", &self.secret)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Password(_) => f.write_str("Password(..)"),
-        }
-    }
-}
-
 /// A stream to a server, and what is known of it.
 #[derive(Debug)]
 pub struct Link {
@@ -135,7 +76,7 @@ pub async fn dial(
         allowance,
         peer,
         encrypted: false,
-        loopback: embedded_v4(address.ip()).is_loopback(),
+        loopback: is_this_machine(address.ip()),
     };
     match server.security {
         Security::ImplicitTls => link.encrypt(server, timeouts, log).await,
@@ -219,7 +160,10 @@ fn only_tls_is_spoken(server: &MailServer) -> bool {
 }
 
 fn ascii_host(typed: &str) -> String {
-    let host = typed.trim().trim_start_matches('[').trim_end_matches(']');
+    let host = typed
+        .trim()
+        .trim_start_matches('[')
+        .trim_end_matches([']', '.']);
     if host.is_ascii() {
         return host.to_owned();
     }
@@ -232,15 +176,18 @@ async fn resolve(
     log: &mut StepLog,
 ) -> Result<Vec<SocketAddr>, NetError> {
     let began = Instant::now();
-    let found: Vec<SocketAddr> =
-        timeout(timeouts.connect, lookup_host((peer.host.as_str(), peer.port)))
-            .await
-            .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
-            .map_err(|error| NetError {
-                source: Some(Box::new(error)),
-                ..peer.error(StepName::Dns, Failure::UnknownHost, "")
-            })?
-            .collect();
+    let found: Vec<SocketAddr> = timeout(
+        timeouts.connect,
+        lookup_host((peer.host.as_str(), peer.port)),
+    )
+    .await
+    .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
+    .map_err(|error| NetError {
+        words: super::step::printable(&error.to_string()),
+        source: Some(Box::new(error)),
+        ..peer.error(StepName::Dns, Failure::UnknownHost, "")
+    })?
+    .collect();
     let (allowed, forbidden): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|a| may_be_called(a.ip()));
     let listed = |addresses: &[SocketAddr]| {
@@ -270,12 +217,20 @@ async fn connect(
     log: &mut StepLog,
 ) -> Result<(TcpStream, SocketAddr), NetError> {
     let began = Instant::now();
-    let attempts = addresses.iter().take(ADDRESSES_MAX).zip(0_u32..).map(|(&address, nth)| {
-        Box::pin(async move {
-            sleep(ATTEMPTS_APART * nth).await;
-            TcpStream::connect(address).await.map(|stream| (stream, address))
-        })
-    });
+    let attempts = addresses
+        .iter()
+        .take(ADDRESSES_MAX)
+        .zip(0_u32..)
+        .map(|(&address, nth)| {
+            Box::pin(async move {
+                if nth > 0 {
+                    sleep(ATTEMPTS_APART * nth).await;
+                }
+                TcpStream::connect(address)
+                    .await
+                    .map(|stream| (stream, address))
+            })
+        });
     let ((stream, address), _) = timeout(timeouts.connect, select_ok(attempts))
         .await
         .map_err(|_| peer.timed_out(StepName::Connect, timeouts.connect))?
@@ -287,91 +242,10 @@ async fn connect(
     Ok((stream, address))
 }
 
-/// Whether an account may point there. Loopback and private networks are where
-/// mail servers live; link-local addresses and the metadata services of clouds
-/// are where a borrowed admin account would look for keys.
-pub fn may_be_called(address: IpAddr) -> bool {
-    match embedded_v4(address) {
-        IpAddr::V4(v4) => {
-            !(v4.is_link_local()
-                || v4.is_unspecified()
-                || v4.is_broadcast()
-                || v4.is_multicast()
-                || METADATA_V4.contains(&v4))
-        }
-        IpAddr::V6(v6) => {
-            !(v6.is_unicast_link_local()
-                || v6.is_unspecified()
-                || v6.is_multicast()
-                || v6 == METADATA_V6)
-        }
-    }
-}
-
-/// Metadata services outside the link-local range: Alibaba, Azure.
-const METADATA_V4: [Ipv4Addr; 2] =
-    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
-/// AWS.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-
-/// The IPv4 address an IPv6 address stands for: mapped, NAT64 (RFC 6052 §2.1)
-/// or 6to4 (RFC 3056 §2); otherwise the address itself.
-fn embedded_v4(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else {
-        return address;
-    };
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([w, x], [y, z]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(w, x, y, z))
-    };
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => v4(g, h),
-        // `::` and `::1` are themselves; other addresses of this form are the old IPv4-compatible ones.
-        [0, 0, 0, 0, 0, 0] if g != 0 => v4(g, h),
-        [0x2002, ..] => v4(b, c),
-        _ => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::tls::tests::server;
-
-    #[test]
-    fn link_local_and_metadata_addresses_are_never_called() {
-        for forbidden in [
-            "169.254.169.254",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "100.100.100.200",
-            "168.63.129.16",
-            "fe80::1",
-            "::",
-            "ff02::1",
-            "fd00:ec2::254",
-            "::ffff:169.254.169.254",
-            "64:ff9b::a9fe:a9fe",
-            "2002:a9fe:a9fe::1",
-            "::169.254.169.254",
-        ] {
-            assert!(!may_be_called(forbidden.parse().unwrap()), "{forbidden}");
-        }
-        for allowed in [
-            "127.0.0.1",
-            "::1",
-            "10.0.0.1",
-            "192.168.1.1",
-            "fd12::1",
-            "203.0.113.5",
-            "2001:db8::1",
-            "::ffff:127.0.0.1",
-        ] {
-            assert!(may_be_called(allowed.parse().unwrap()), "{allowed}");
-        }
-    }
 
     async fn check(server: &MailServer, kind: Failure, step: StepName) {
         let error = dial(server, &Timeouts::default(), &mut StepLog::default()).await.unwrap_err();
@@ -393,18 +267,6 @@ mod tests {
             .unwrap()
             .port();
         check(&at("127.0.0.1", free), Failure::Refused, StepName::Connect).await;
-    }
-
-    #[test]
-    fn a_login_shows_its_secret_nowhere() {
-        let login = Login::password("ana", "s3cret!");
-        assert_eq!(format!("{login:?}"), "Login { username: \"ana\", secret: Password(..) }");
-        let echoed =
-            format!("BAD LOGIN ana s3cret! / {} / AGFuYQBzM2NyZXQh", STANDARD.encode("s3cret!"));
-        assert_eq!(
-            login.redacted(&echoed),
-            "BAD LOGIN ana [not shown] / [not shown] / [not shown]"
-        );
     }
 
     #[test]

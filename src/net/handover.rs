@@ -23,11 +23,13 @@ type Answer = fn(&[u8]) -> Vec<u8>;
 
 pub struct Handover {
     wire: Wire,
-    /// To be read before anything of the server.
-    prologue: Vec<u8>,
+    /// What the library reads next, and how much of it was read.
+    ready: Vec<u8>,
+    read: usize,
+    space: Vec<u8>,
     /// The line being swallowed, until it is whole.
     swallowed: Option<(Vec<u8>, Answer)>,
-    /// What the server had sent already.
+    /// What the server had sent already (IMAP only).
     leftover: Vec<u8>,
     filter: Filter,
     reader: Option<Waker>,
@@ -35,7 +37,7 @@ pub struct Handover {
 
 /// What is done to the server's bytes before the library sees them.
 enum Filter {
-    /// IMAP: looked at, never changed.
+    /// IMAP: what the parser must not see is left out, or ends the session.
     Guard(Guard),
     /// SMTP: the library wants UTF-8 and a space after each code. Servers do
     /// not always send them, and a refusal in Latin-1 or an acceptance without
@@ -43,6 +45,8 @@ enum Filter {
     Mend(usize),
 }
 
+/// Octets read at once: a TLS record.
+const SPACE_OCTETS: usize = 16 * 1024;
 /// Longest line a library begins with.
 const SWALLOWED_OCTETS_MAX: usize = 1_024;
 /// RFC 5321 §4.2.
@@ -73,7 +77,16 @@ impl Handover {
         filter: Filter,
     ) -> Self {
         let swallowed = Some((Vec::new(), answer));
-        Self { wire, prologue, swallowed, leftover, filter, reader: None }
+        Self {
+            wire,
+            ready: prologue,
+            read: 0,
+            space: vec![0; SPACE_OCTETS],
+            swallowed,
+            leftover,
+            filter,
+            reader: None,
+        }
     }
 
     fn swallow(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -87,8 +100,14 @@ impl Handover {
             return Err(io::Error::other("the first command has no end"));
         }
         if line.ends_with(b"\n") {
-            self.prologue.extend(answer(line));
-            self.prologue.append(&mut self.leftover);
+            self.ready.extend(answer(line));
+            if let Filter::Guard(guard) = &mut self.filter {
+                let literal_max = self.wire.allowance().left();
+                let leftover = std::mem::take(&mut self.leftover);
+                guard
+                    .pass(&leftover, literal_max, &mut self.ready)
+                    .map_err(io::Error::other)?;
+            }
             self.swallowed = None;
             if let Some(reader) = self.reader.take() {
                 reader.wake();
@@ -97,32 +116,38 @@ impl Handover {
         Ok(taken.len())
     }
 
-    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Filter::Guard(guard) = &mut self.filter else {
-            return Ok(());
-        };
-        // A literal larger than what the command allows would only be
-        // found out at its end; here it is found out at its beginning.
-        let literal_max = self.wire.allowance().left();
-        guard.pass(bytes, literal_max).map_err(io::Error::other)
-    }
-
-    /// Reads what the server said into the prologue, mended.
-    fn poll_mended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut space = [0; 4096];
-        let mut fresh = ReadBuf::new(&mut space);
+    /// Takes what the server said through the filter, to be read by the
+    /// library. False at the end of the stream.
+    fn poll_filtered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut fresh = ReadBuf::new(&mut self.space);
         ready!(Pin::new(&mut self.wire).poll_read(cx, &mut fresh))?;
-        let Filter::Mend(column) = &mut self.filter else {
-            return Poll::Ready(Ok(()));
-        };
-        for &byte in fresh.filled() {
-            if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
-                self.prologue.push(b' ');
+        let said = fresh.filled();
+        match &mut self.filter {
+            Filter::Guard(guard) => {
+                // A literal larger than what the command allows would only be
+                // found out at its end; here it is found out at its beginning.
+                let literal_max = self.wire.allowance().left();
+                if let Err(hostile) = guard.pass(said, literal_max, &mut self.ready) {
+                    self.ready.clear();
+                    self.read = 0;
+                    return Poll::Ready(Err(io::Error::other(hostile)));
+                }
             }
-            *column = if byte == b'\n' { 0 } else { column.saturating_add(1) };
-            self.prologue.push(if byte.is_ascii() { byte } else { b'?' });
+            Filter::Mend(column) => {
+                for &byte in said {
+                    if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
+                        self.ready.push(b' ');
+                    }
+                    *column = if byte == b'\n' {
+                        0
+                    } else {
+                        column.saturating_add(1)
+                    };
+                    self.ready.push(if byte.is_ascii() { byte } else { b'?' });
+                }
+            }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(!said.is_empty()))
     }
 }
 
@@ -133,27 +158,23 @@ impl AsyncRead for Handover {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let before = buf.filled().len();
-        let is_smtp = matches!(this.filter, Filter::Mend(_));
-        if is_smtp && this.prologue.is_empty() && this.swallowed.is_none() {
-            ready!(this.poll_mended(cx))?;
-            if this.prologue.is_empty() {
+        // All of a read may be left out; that is not the end of the stream.
+        while this.ready.len() == this.read {
+            this.ready.clear();
+            this.read = 0;
+            if this.swallowed.is_some() {
+                this.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            if !ready!(this.poll_filtered(cx))? {
                 return Poll::Ready(Ok(()));
             }
         }
-        if !this.prologue.is_empty() {
-            let count = buf.remaining().min(this.prologue.len());
-            buf.put_slice(&this.prologue.drain(..count).collect::<Vec<u8>>());
-        } else if this.swallowed.is_some() {
-            this.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        } else {
-            match Pin::new(&mut this.wire).poll_read(cx, buf) {
-                Poll::Ready(Ok(())) => {}
-                other => return other,
-            }
-        }
-        Poll::Ready(this.pass(buf.filled().get(before..).unwrap_or_default()))
+        let unread = this.ready.get(this.read..).unwrap_or_default();
+        let count = unread.len().min(buf.remaining());
+        buf.put_slice(unread.get(..count).unwrap_or_default());
+        this.read += count;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -188,5 +209,73 @@ impl AsyncTokioStream for Handover {
 impl fmt::Debug for Handover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handover").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::net::{step::Failure, wire::Allowance};
+
+    fn wire() -> (Wire, DuplexStream) {
+        let (near, far) = duplex(64 * 1024);
+        let allowance = Allowance::new(Duration::from_secs(60));
+        allowance.grant(1_000, None);
+        (Wire::new(Box::new(near), allowance), far)
+    }
+
+    async fn read(stream: &mut Handover) -> String {
+        let mut buffer = [0; 256];
+        let count = stream.read(&mut buffer).await.unwrap();
+        String::from_utf8(buffer[..count].to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_line_is_answered_here_and_the_next_there() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_imap(wire, b"* 1 EXISTS\r\n".to_vec());
+        for part in ["A1 ", "LOGIN \"\"", " \"\"\r\n"] {
+            stream.write_all(part.as_bytes()).await.unwrap();
+        }
+        assert_eq!(
+            read(&mut stream).await,
+            "A1 OK logged in already\r\n* 1 EXISTS\r\n"
+        );
+        stream.write_all(b"A2 NOOP\r\n").await.unwrap();
+        let mut heard = [0; 9];
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"A2 NOOP\r\n");
+    }
+
+    #[tokio::test]
+    async fn an_smtp_reply_is_mended_in_any_packets() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_smtp(wire);
+        assert_eq!(read(&mut stream).await, "220 ready\r\n");
+        stream.write_all(b"EHLO us\r\n").await.unwrap();
+        assert_eq!(read(&mut stream).await, "250 ready\r\n");
+        let mut said = String::new();
+        for byte in b"250\r\n550 Empf\xe4nger\r\n" {
+            far.write_all(&[*byte]).await.unwrap();
+            said.push_str(&read(&mut stream).await);
+        }
+        assert_eq!(said, "250 \r\n550 Empf?nger\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_literal_beyond_the_allowance_is_refused_at_its_beginning() {
+        let (wire, mut far) = wire();
+        let mut stream = Handover::to_imap(wire, Vec::new());
+        stream.write_all(b"A1 LOGIN\r\n").await.unwrap();
+        read(&mut stream).await;
+        far.write_all(b"* 1 FETCH (BODY[] {1001}\r\n")
+            .await
+            .unwrap();
+        let error = stream.read(&mut [0; 256]).await.unwrap_err();
+        assert_eq!(Failure::of_io(&error), Failure::TooLarge);
     }
 }

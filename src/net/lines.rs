@@ -61,3 +61,49 @@ impl Lines {
         (self.wire, self.pending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::net::{step::Failure, wire::Allowance};
+
+    fn lines() -> (Lines, tokio::io::DuplexStream) {
+        let (near, far) = duplex(256 * 1024);
+        let allowance = Allowance::new(Duration::from_secs(60));
+        allowance.grant(1 << 20, None);
+        (Lines::new(Wire::new(Box::new(near), allowance)), far)
+    }
+
+    #[tokio::test]
+    async fn a_line_ends_with_crlf_or_lf_and_the_rest_is_seen() {
+        let (mut lines, mut far) = lines();
+        far.write_all(b"one\r\ntwo\nthr").await.unwrap();
+        assert_eq!(lines.line().await.unwrap(), b"one");
+        assert_eq!(lines.line().await.unwrap(), b"two");
+        assert!(lines.has_leftover());
+        far.write_all(b"ee\r\n").await.unwrap();
+        assert_eq!(lines.line().await.unwrap(), b"three");
+        assert!(!lines.has_leftover());
+    }
+
+    #[tokio::test]
+    async fn a_line_that_does_not_end_is_an_error() {
+        let (mut cut, mut far) = lines();
+        far.write_all(b"half").await.unwrap();
+        drop(far);
+        assert_eq!(
+            Failure::of_io(&cut.line().await.unwrap_err()),
+            Failure::Closed
+        );
+        let (mut endless, mut far) = lines();
+        far.write_all(&[b'a'; LINE_OCTETS_MAX + 1]).await.unwrap();
+        assert_eq!(
+            Failure::of_io(&endless.line().await.unwrap_err()),
+            Failure::TooLarge
+        );
+    }
+}

@@ -277,4 +277,26 @@ mod tests {
         assert!(!is_temporary("[AUTHENTICATIONFAILED] no"));
         assert!(!is_temporary("UNAVAILABLE"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_folder_name_comes_back_as_it_was(name: String) {
+            proptest::prop_assert_eq!(folder_from_wire(&folder_to_wire(&name)), name);
+        }
+
+        #[test]
+        fn no_line_stops_the_reader(line: String) {
+            let _ = (folder_from_wire(&line), Line::parse(&line).map(|line| line.capabilities().is_some()));
+        }
+
+        #[test]
+        fn a_set_holds_its_uids_and_no_other(uids: std::collections::BTreeSet<u8>) {
+            let uids: Vec<u32> = uids.into_iter().map(u32::from).collect();
+            let held: Vec<u32> = uid_set(&uids).split(',').filter(|part| !part.is_empty()).flat_map(|part| {
+                let (first, last) = part.split_once(':').unwrap_or((part, part));
+                first.parse::<u32>().unwrap()..=last.parse().unwrap()
+            }).collect();
+            proptest::prop_assert_eq!(held, uids);
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! What an IMAP server may say before we let a parser read it.
 //!
 //! The parser we use reads a response from its start whenever more of it
-//! arrives, descends into brackets without a limit, and stops the program at a
-//! date that is NIL. All three are fine with an honest server and none with a
-//! hostile one. So the bytes pass this gate first: it changes nothing, it only
-//! says when to hang up. A response may hold 64 kB outside its literals, few
-//! brackets inside each other, and a literal no larger than what we asked for.
+//! arrives, descends into brackets without a limit, stops the program at a
+//! date that is NIL or a METADATA name that is not UTF-8, and the session at a
+//! response it does not know. All of this is fine with the servers it was tried
+//! with and none of it with a hostile one. So the bytes pass this gate first.
+//! It leaves out untagged responses that nobody asked for and changes nothing
+//! else; and it says when to hang up: a response may hold 64 kB outside its
+//! literals, few brackets inside each other, and a literal no larger than what
+//! we asked for.
 
 use std::fmt;
 
@@ -51,7 +54,7 @@ pub struct Guard {
     /// Octets of the present literal still to come.
     literal: u64,
     depth: usize,
-    /// The first words of the response, until its kind is known.
+    /// The first words of the response, held back until its kind is known.
     head: Vec<u8>,
     kind: Kind,
     quote: Quote,
@@ -68,6 +71,8 @@ enum Kind {
     /// Free text follows: no literals, no quotes.
     Text,
     Data,
+    /// Not asked for, not understood, not passed on.
+    Unwanted,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -92,20 +97,33 @@ const NO_DATE: &[u8] = b"INTERNALDATE NIL";
 const HEAD_OCTETS_MAX: usize = 64;
 
 impl Guard {
-    /// Passes `bytes`; a literal may have up to `literal_max` octets.
-    pub fn pass(&mut self, bytes: &[u8], literal_max: u64) -> Result<(), Hostile> {
+    /// Passes `bytes` on to `out`; a literal may have up to `literal_max`
+    /// octets.
+    pub fn pass(
+        &mut self,
+        bytes: &[u8],
+        literal_max: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Hostile> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if self.literal > 0 {
-                let skipped = usize::try_from(self.literal).unwrap_or(usize::MAX).min(rest.len());
-                self.literal -= skipped as u64;
-                rest = rest.get(skipped..).unwrap_or_default();
+                let count = usize::try_from(self.literal)
+                    .unwrap_or(usize::MAX)
+                    .min(rest.len());
+                let (taken, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+                if self.kind != Kind::Unwanted {
+                    out.extend_from_slice(taken);
+                }
+                self.literal -= taken.len() as u64;
+                rest = after;
                 continue;
             }
             self.octets += 1;
             if self.octets > RESPONSE_OCTETS_MAX {
                 return Err(Hostile::LineTooLong);
             }
+            self.emit(byte, out);
             if byte == b'\n' {
                 self.line_end(literal_max)?;
             } else {
@@ -116,15 +134,25 @@ impl Guard {
         Ok(())
     }
 
+    fn emit(&mut self, byte: u8, out: &mut Vec<u8>) {
+        match self.kind {
+            Kind::Unwanted => {}
+            Kind::Text | Kind::Data => out.push(byte),
+            Kind::Unknown => {
+                self.head.push(byte);
+                self.kind = kind_of(&self.head);
+                if matches!(self.kind, Kind::Text | Kind::Data) {
+                    out.append(&mut self.head);
+                }
+            }
+        }
+    }
+
     fn byte(&mut self, byte: u8) -> Result<(), Hostile> {
         // A CR belongs to the line end; the brace before it still counts.
         self.last_was_cr = byte == b'\r';
         if byte == b'\r' {
             return Ok(());
-        }
-        if self.kind == Kind::Unknown {
-            self.head.push(byte);
-            self.kind = kind_of(&self.head);
         }
         if self.kind == Kind::Text {
             return Ok(());
@@ -192,22 +220,46 @@ impl Guard {
     }
 }
 
-/// The kind, as soon as the first two words tell it: `+ …`, `* OK …` and
-/// `tag OK …` are text, all else is data.
+/// The kind, as soon as the first words tell it: `+ …`, `* OK …` and `tag OK …`
+/// are text; of the rest, what belongs to a command of ours or is news of the
+/// folder is data.
 fn kind_of(head: &[u8]) -> Kind {
     if head.first() == Some(&b'+') {
         return Kind::Text;
     }
-    let mut words = head.split(|byte| *byte == b' ');
-    let (_, second, third) = (words.next(), words.next(), words.next());
-    match (second, third) {
-        (Some(word), Some(_)) => {
-            let is_status = ["OK", "NO", "BAD", "BYE", "PREAUTH"]
-                .iter()
-                .any(|status| word.eq_ignore_ascii_case(status.as_bytes()));
-            if is_status { Kind::Text } else { Kind::Data }
+    let is_line_end = head.last() == Some(&b'\n');
+    let mut words = head
+        .split(|byte| matches!(byte, b' ' | b'\r' | b'\n'))
+        .collect::<Vec<_>>();
+    // The last word may still grow.
+    words.pop();
+    let is_one_of = |word: &[u8], names: &[&str]| {
+        names
+            .iter()
+            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    match words.as_slice() {
+        [_, status, ..] if is_one_of(status, &["OK", "NO", "BAD", "BYE", "PREAUTH"]) => Kind::Text,
+        [b"*", number, what, ..] if number.iter().all(u8::is_ascii_digit) => {
+            let news = ["EXISTS", "RECENT", "EXPUNGE", "FETCH"];
+            if is_one_of(what, &news) {
+                Kind::Data
+            } else {
+                Kind::Unwanted
+            }
         }
-        _ if head.len() >= HEAD_OCTETS_MAX => Kind::Data,
+        [b"*", number] if number.iter().all(u8::is_ascii_digit) && !is_line_end => Kind::Unknown,
+        [b"*", what, ..] => {
+            let asked = ["CAPABILITY", "FLAGS", "LIST", "SEARCH"];
+            if is_one_of(what, &asked) {
+                Kind::Data
+            } else {
+                Kind::Unwanted
+            }
+        }
+        // No IMAP, or a tagged line without a status: the parser shall complain.
+        [_, _, ..] => Kind::Data,
+        _ if is_line_end || head.len() >= HEAD_OCTETS_MAX => Kind::Data,
         _ => Kind::Unknown,
     }
 }
@@ -218,10 +270,65 @@ mod tests {
 
     /// The same verdict whole and byte by byte: a server chooses its packets.
     fn check(bytes: &[u8], expected: Result<(), Hostile>) {
-        assert_eq!(Guard::default().pass(bytes, 100), expected, "whole");
-        let mut guard = Guard::default();
-        let singly = bytes.iter().try_for_each(|byte| guard.pass(&[*byte], 100));
-        assert_eq!(singly, expected, "byte by byte");
+        let mut whole = Vec::new();
+        assert_eq!(
+            Guard::default().pass(bytes, 100, &mut whole),
+            expected,
+            "whole"
+        );
+        let (mut guard, mut singly) = (Guard::default(), Vec::new());
+        let verdict = bytes
+            .iter()
+            .try_for_each(|byte| guard.pass(&[*byte], 100, &mut singly));
+        assert_eq!(verdict, expected, "byte by byte");
+        assert_eq!(whole, singly);
+    }
+
+    fn check_passed(bytes: &str, expected: &str) {
+        let mut out = Vec::new();
+        Guard::default()
+            .pass(bytes.as_bytes(), 100, &mut out)
+            .unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        check(bytes.as_bytes(), Ok(()));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_left_out() {
+        for unwanted in [
+            "* METADATA \"\u{fffd}\" (/shared/x {3}\r\nabc)\r\n",
+            "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n",
+            "* ID (\"a\" {6}\r\n* 1 OK)\r\n",
+            "* 7 FROBNICATED\r\n",
+            "* VANISHED 1:7\r\n",
+            "* 7\r\n",
+            "*  \r\n",
+            "* \r\n",
+        ] {
+            check_passed(
+                &format!("* 1 EXISTS\r\n{unwanted}a1 OK done\r\n"),
+                "* 1 EXISTS\r\na1 OK done\r\n",
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_needed_passes_as_it_is() {
+        for needed in [
+            "* 1 EXISTS\r\n",
+            "* 1 fetch (FLAGS ())\r\n",
+            "* 1 FETCH (BODY[] {4}\r\n* \r\n FLAGS ())\r\n",
+            "* list () NIL INBOX\r\n",
+            "* SEARCH\r\n",
+            "* OK\r\n",
+            "+\r\n",
+            "a1 OK\r\n",
+            "220 other protocol\r\n",
+            "+OK other protocol\r\n",
+            "\r\n",
+        ] {
+            check_passed(needed, needed);
+        }
     }
 
     #[test]

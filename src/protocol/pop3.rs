@@ -397,4 +397,34 @@ mod tests {
         assert_eq!(list(b"1 -5\r\n"), None);
         assert_eq!(list(b""), Some(vec![]));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_stop_the_machine(bytes: Vec<u8>, step in 1_usize..9) {
+            for shape in [Shape::Line, LINES, Shape::Challenge] {
+                let mut conversation = Conversation::default();
+                conversation.expect(shape);
+                for part in [b"+OK\r\n".as_slice(), &bytes].concat().chunks(step) {
+                    conversation.feed(part);
+                    if conversation.next_reply().is_err() {
+                        break;
+                    }
+                }
+            }
+            let _ = (uidl(&bytes), list(&bytes), Capabilities::of(&bytes));
+        }
+
+        #[test]
+        fn every_mail_comes_back_as_it_was(lines: Vec<String>) {
+            let mail: String = lines.iter().map(|line| format!("{}\r\n", line.replace('\r', ""))).collect();
+            let stuffed: String = mail.split_inclusive("\r\n").map(|line| {
+                if line.starts_with('.') { format!(".{line}") } else { line.to_owned() }
+            }).collect();
+            let mut conversation = Conversation::default();
+            conversation.expect(Shape::Lines { octets_max: mail.len() });
+            conversation.feed(format!("+OK\r\n{stuffed}.\r\n").as_bytes());
+            let reply = conversation.next_reply().unwrap().unwrap();
+            proptest::prop_assert_eq!(reply.body, mail.as_bytes());
+        }
+    }
 }

@@ -260,4 +260,17 @@ mod tests {
         assert_eq!(octets_on_wire(b""), 5);
         assert_eq!(octets_on_wire(b".\r\n.a\r\nb."), 9 + 2 + 5);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_stop_the_reader(lines: Vec<Vec<u8>>, message: Vec<u8>) {
+            let mut reader = ReplyReader::default();
+            for line in &lines {
+                let _ = reader.take(line);
+            }
+            let mended = with_crlf(&message);
+            proptest::prop_assert!(!has_bare_ends(&mended));
+            proptest::prop_assert!(octets_on_wire(&mended) >= mended.len() as u64 + 5);
+        }
+    }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use imap_proto::{MailboxDatum, Response, Status};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Imap, SLACK_OCTETS, read_failed, told};
+use super::{
+    Imap, SLACK_OCTETS,
+    command::{read_failed, told},
+};
 use crate::net::step::{Failure, NetError, StepName};
 
 /// How a wait ended.
@@ -59,8 +62,9 @@ impl Imap {
         // Silence is what is hoped for now, so no stall ends it; reading is
         // cancel-safe, and `at_most` is counted from here whatever is said.
         let until = Instant::now() + at_most;
+        // One allowance for all of it, so chatter ends it.
+        allowance.grant(SLACK_OCTETS, None);
         while outcome == IdleOutcome::Quiet {
-            allowance.grant(SLACK_OCTETS, None);
             let Ok(response) = timeout_at(until, session.read_response()).await else {
                 break;
             };

@@ -5,21 +5,19 @@
 //! cut connection for a short one. A session that failed, or whose future was
 //! dropped half-way, is gone: what is in the air then is anybody's guess.
 
+mod command;
 mod idle;
 mod opening;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use async_imap::{Session, error::Error as ImapError};
+use async_imap::Session;
 use chrono::{DateTime, Utc};
 use imap_proto::{
     AttributeValue, MailboxDatum, MessageSection, NameAttribute, Response, ResponseCode,
     SectionPath, Status,
 };
-use tokio::{
-    io::BufWriter,
-    time::{Instant, timeout},
-};
+use tokio::{io::BufWriter, time::timeout};
 
 pub use self::idle::IdleOutcome;
 use super::{
@@ -33,10 +31,13 @@ use crate::{
     protocol::imap::{Capabilities, folder_from_wire, folder_to_wire, is_temporary, uid_set},
 };
 
-/// Octets a server may send with any answer beside what was asked for.
-const SLACK_OCTETS: u64 = 256 * 1024;
+/// Octets a server may send with any answer beside what was asked for: when a
+/// person marks a whole mailbox as read, it tells us so line by line.
+const SLACK_OCTETS: u64 = 4 * 1024 * 1024;
 /// Octets of a listing: a million messages.
 const LISTING_OCTETS_MAX: u64 = 128 * 1024 * 1024;
+/// Octets of a list of folders.
+const FOLDERS_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 /// Octets of a message's header section.
 const HEADERS_OCTETS_MAX: u64 = 1024 * 1024;
 /// UIDs flagged at once: a server takes longer for each the more are flagged
@@ -75,13 +76,6 @@ pub struct Listed {
     pub size_bytes: u64,
     /// When the server got it.
     pub internal_date: Option<DateTime<Utc>>,
-}
-
-/// The tagged end of a command that was not refused, or was.
-struct Finished {
-    status: Status,
-    text: String,
-    read_only: bool,
 }
 
 impl Imap {
@@ -131,7 +125,7 @@ impl Imap {
     pub async fn folders(&mut self) -> Result<Vec<String>, NetError> {
         let mut folders = Vec::new();
         let step = StepName::FolderList;
-        self.must(step, r#"LIST "" "*""#, LISTING_OCTETS_MAX, |response| {
+        self.must(step, r#"LIST "" "*""#, FOLDERS_OCTETS_MAX, |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response
                 && !list.name_attributes.contains(&NameAttribute::NoSelect)
             {
@@ -318,100 +312,12 @@ impl Imap {
     pub async fn logout(mut self) {
         let _ = self.command(StepName::Quit, "LOGOUT", 0, |_| {}).await;
     }
-
-    /// Runs a command whose refusal is an error.
-    async fn must(
-        &mut self,
-        step: StepName,
-        command: &str,
-        octets: u64,
-        each: impl FnMut(&Response<'_>),
-    ) -> Result<(), NetError> {
-        let finished = self.command(step, command, octets, each).await?;
-        if finished.status == Status::Ok { Ok(()) } else { Err(self.refused(step, &finished)) }
-    }
-
-    fn refused(&self, step: StepName, finished: &Finished) -> NetError {
-        let kind = match is_temporary(&finished.text) {
-            true => Failure::ServerBusy { retry_after: None },
-            false => Failure::CommandRefused,
-        };
-        self.peer.error(step, kind, &finished.text)
-    }
-
-    /// Runs a command: every untagged response goes to `each`, and the end is
-    /// the response with our tag, whatever it says. `octets` is what the
-    /// answer may have beyond the usual.
-    async fn command(
-        &mut self,
-        step: StepName,
-        command: &str,
-        octets: u64,
-        mut each: impl FnMut(&Response<'_>),
-    ) -> Result<Finished, NetError> {
-        // Taken, so that a failure or a dropped future leaves no session behind.
-        let mut session = self.take_session(step)?;
-        let wait = if octets > 0 { self.timeouts.transfer } else { self.timeouts.command };
-        self.allowance.grant(octets.saturating_add(SLACK_OCTETS), Some(self.timeouts.idle_bytes));
-        let began = Instant::now();
-        let peer = &self.peer;
-        let mut news = false;
-        let talk = async {
-            let tag =
-                session.run_command(command).await.map_err(|error| told(peer, step, error))?;
-            loop {
-                let response = session
-                    .read_response()
-                    .await
-                    .map_err(|error| read_failed(peer, step, error))?;
-                let response = response.ok_or_else(|| peer.error(step, Failure::Closed, ""))?;
-                match response.parsed() {
-                    Response::Done { tag: of, status, outcome } if *of == tag => {
-                        break Ok(Finished::new(status, outcome));
-                    }
-                    // RFC 3501 §7.1.5; LOGOUT is answered so, too.
-                    Response::Data { status: Status::Bye, outcome } if step != StepName::Quit => {
-                        let words = outcome.information.as_deref().unwrap_or_default();
-                        break Err(peer.error(step, Failure::Closed, words));
-                    }
-                    response => {
-                        news |= matches!(response, Response::MailboxData(MailboxDatum::Exists(_)));
-                        each(response);
-                    }
-                }
-            }
-        };
-        let finished =
-            timeout(wait, talk).await.map_err(|_| peer.timed_out(step, began.elapsed()))??;
-        // SELECT tells how many there are; that is no news.
-        self.has_news |= news && step != StepName::Select;
-        self.session = Some(session);
-        Ok(finished)
-    }
-
-    fn take_session(&mut self, step: StepName) -> Result<Session<Stream>, NetError> {
-        let words = "the session ended with an earlier failure";
-        self.session.take().ok_or_else(|| self.peer.error(step, Failure::Closed, words))
-    }
-
-    /// Time for the short waits, e.g. of IDLE.
-    fn command_wait(&self) -> Duration {
-        self.timeouts.command
-    }
 }
 
-impl Finished {
-    fn new(status: &Status, outcome: &imap_proto::Outcome<'_>) -> Self {
-        let status = match status {
-            Status::Ok => Status::Ok,
-            Status::No => Status::No,
-            _ => Status::Bad,
-        };
-        Self {
-            status,
-            text: outcome.information.as_deref().unwrap_or_default().to_owned(),
-            read_only: outcome.code == Some(ResponseCode::ReadOnly),
-        }
+/// Names the server; a session is not to be looked into.
+impl fmt::Debug for Imap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Imap({})", self.peer)
     }
 }
 
@@ -430,26 +336,6 @@ fn fetched<'r, 'a>(response: &'r Response<'a>) -> Option<(u32, &'r [AttributeVal
 fn internal_date(written: &str) -> Option<DateTime<Utc>> {
     let date = DateTime::parse_from_str(written.trim(), "%d-%b-%Y %H:%M:%S %z").ok()?;
     Some(date.with_timezone(&Utc))
-}
-
-fn told(peer: &Peer, step: StepName, error: ImapError) -> NetError {
-    match error {
-        ImapError::Io(error) => read_failed(peer, step, error),
-        ImapError::ConnectionLost => peer.error(step, Failure::Closed, ""),
-        _ => peer.error(step, Failure::Protocol, ""),
-    }
-}
-
-/// The parser's own complaint quotes all it had read, which may be a mail: it
-/// is not passed on.
-fn read_failed(peer: &Peer, step: StepName, error: std::io::Error) -> NetError {
-    let is_parser =
-        error.kind() == std::io::ErrorKind::Other && Failure::of_io(&error) == Failure::Closed;
-    if is_parser {
-        return peer.error(step, Failure::Protocol, "a response cannot be parsed");
-    }
-    let words = error.get_ref().map(ToString::to_string).unwrap_or_default();
-    NetError { words: super::step::printable(&words), ..peer.io_error(step, error) }
 }
 
 #[cfg(test)]

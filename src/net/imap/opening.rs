@@ -52,7 +52,7 @@ pub(super) async fn open(
         opening.link.may_login(server)?;
         opening.login(login).await?
     };
-    log.add(StepName::Auth, began, &login.redacted(&words));
+    log.add(StepName::Auth, began, &login.redacted(without_code(&words)));
     let capabilities = opening.capabilities().await?;
     Ok(Opened { lines: opening.lines, capabilities, peer: opening.link.peer })
 }
@@ -108,8 +108,14 @@ impl<'a> Opening<'a> {
                 return fail(Failure::Protocol, &format!("this is no IMAP server: {line}"));
             }
         };
-        self.capabilities = parsed.and_then(|line| line.capabilities()).map(Capabilities::parse);
-        log.add(StepName::Greeting, began, &line);
+        self.capabilities = parsed
+            .and_then(|line| line.capabilities())
+            .map(Capabilities::parse);
+        log.add(
+            StepName::Greeting,
+            began,
+            without_code(line.strip_prefix("* ").unwrap_or(&line)),
+        );
         Ok(is_logged_in)
     }
 
@@ -236,6 +242,14 @@ impl Known {
     }
 }
 
+/// A server's words without the response code before them: for people, who do
+/// not read lists of capabilities.
+fn without_code(text: &str) -> &str {
+    let text = text.strip_prefix("OK ").unwrap_or(text);
+    let rest = text.strip_prefix('[').and_then(|code| code.split_once(']'));
+    rest.map_or(text, |(_, words)| words).trim_start()
+}
+
 type Messages = (Zeroizing<Vec<u8>>, Vec<Zeroizing<Vec<u8>>>);
 
 /// The command to log in with, and what to answer when the server asks on.
@@ -288,6 +302,16 @@ mod tests {
         });
         let expected = expected.map(|lines| lines.iter().map(|l| (*l).to_owned()).collect());
         assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn people_read_words_not_codes() {
+        assert_eq!(without_code("OK [CAPABILITY IMAP4rev1] ready"), "ready");
+        assert_eq!(
+            without_code("[CAPABILITY IMAP4rev1] logged in"),
+            "logged in"
+        );
+        assert_eq!(without_code("logged in [at last]"), "logged in [at last]");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Sessions with servers good and bad.
 
-use tokio::task::JoinHandle;
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::*;
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
         scripted,
         tls::tests::{self_signed, server},
     },
+    protocol::imap_guard::Guard,
 };
 
 const GREETED: &str = "S: * OK [CAPABILITY IMAP4rev1 IDLE] ready\n\
@@ -53,7 +56,10 @@ async fn check_not_opened(
     kind: Failure,
     step: StepName,
 ) -> NetError {
-    let error = open_with(script, account, None).await.imap.err().expect("no session");
+    let error = open_with(script, account, None)
+        .await
+        .imap
+        .expect_err("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
@@ -134,6 +140,16 @@ async fn a_hostile_server_is_hung_up_on() {
     check_fetch_fails("S: * 1 FETCH (UID ((()))\"x {3})", Failure::Protocol).await;
     check_fetch_fails("S: +OK this is another protocol\nS: 220 and another", Failure::Protocol)
         .await;
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_survived() {
+    let (mut imap, _server) = session(
+        "C: $ UID FETCH 7 (UID BODY.PEEK[])\nS: * METADATA \"\\xff\" (/shared/x NIL)\nS: * NAMESPACE NIL NIL NIL\n\
+         S: * 1 FETCH (UID 7 BODY[] {2}\nS: ok)\nS: * XFUTURE 7\nS: $ OK done\n",
+    )
+    .await;
+    assert_eq!(imap.fetch(7, 100).await.unwrap().unwrap(), b"ok");
 }
 
 #[tokio::test]
@@ -334,6 +350,14 @@ async fn idle_waits_for_news_and_no_longer_than_told() {
 }
 
 #[tokio::test]
+async fn chatter_ends_an_idle() {
+    let (mut imap, _server) =
+        session("C: $ IDLE\nS: + idling\nFLOOD * OK still here\\x0d\\x0a\n").await;
+    let error = imap.idle(Duration::from_secs(1500)).await.unwrap_err();
+    assert_eq!(error.kind, Failure::TooLarge);
+}
+
+#[tokio::test]
 async fn news_between_listing_and_idle_is_not_slept_over() {
     let (mut imap, _server) = session(
         "C: $ UID FETCH 1:*…\nS: $ OK\nC: $ UID FETCH 7…\nS: * 9 EXISTS\nS: $ OK\nC: $ IDLE\nS: $ NO not now\n",
@@ -351,4 +375,33 @@ async fn a_dropped_command_leaves_no_session_behind() {
     let dropped = timeout(Duration::from_secs(1), imap.fetch(7, 100)).await;
     assert!(dropped.is_err());
     assert_eq!(imap.fetch(7, 100).await.unwrap_err().kind, Failure::Closed);
+}
+
+proptest::proptest! {
+    /// Pieces of the protocol in any order: what the guard lets through, the
+    /// parser reads or refuses, but never stops the program.
+    #[test]
+    fn nothing_that_passes_the_guard_stops_the_parser(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "* ", "1 ", "FETCH ", "(", ")", "UID ", "BODY[] ", "BODY[HEADER]", "{3}\r\n", "abc", "\"", "\\",
+            "INTERNALDATE ", "NIL", "FLAGS ", "RFC822.SIZE ", "99999999999", "LIST ", "\r\n", " ", "OK ", "[",
+            "]", "CAPABILITY ", "UIDVALIDITY ", "METADATA ", "/shared/x ", "ENVELOPE ", "BODYSTRUCTURE ", "+",
+            "SEARCH", "\u{ff}", "INBOX", "a1 ", "EXISTS", "ID ", "<0>", "BADCHARSET ",
+        ]), 1..40)
+    ) {
+        let mut passed = Vec::new();
+        let said = format!("* 1 FETCH ({}", pieces.concat());
+        for said in [said.as_str(), &pieces.concat()] {
+            let verdict = Guard::default().pass(said.as_bytes(), 100, &mut passed);
+            if verdict.is_err() {
+                // The byte that was too much is not read any more.
+                passed.pop();
+            }
+            let mut rest = passed.as_slice();
+            while let Ok((after, _)) = Response::parse(rest) {
+                rest = after;
+            }
+            passed.clear();
+        }
+    }
 }
