@@ -37,8 +37,15 @@ const SCOPES: &[&str] =
 const IN_HEAD: &[&str] =
     &["base", "head", "html", "link", "meta", "noscript", "script", "style", "template", "title"];
 
+impl Tree {
+    /// Never fails: whatever the source is, a browser shows something.
+    pub fn read(source: &str) -> Self {
+        grown(source)
+    }
+}
+
 /// The tree of any source.
-pub(super) fn grown(source: &str) -> Tree {
+fn grown(source: &str) -> Tree {
     let tokenizer = Tokenizer::new(Builder(RefCell::new(Growing::new())), TokenizerOpts::default());
     let queue = BufferQueue::default();
     queue.push_back(StrTendril::from(source));

@@ -1,3 +1,5 @@
+//! What is visible and what is hidden, in tables.
+
 use super::*;
 
 fn check(source: &str, text: &str) {

@@ -1,3 +1,5 @@
+//! The person's own words, client by client.
+
 use super::*;
 
 fn own(plain: &str) -> Authored {
