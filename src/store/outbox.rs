@@ -9,7 +9,8 @@ mod sending;
 use chrono::{DateTime, Utc};
 
 pub use sending::{
-    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, settle, wake_account,
+    Claimed, ClaimedRef, NO_DEFAULT_ACCOUNT, Settlement, claim, claim_due, next_due, settle,
+    wake_account,
 };
 
 use super::{
