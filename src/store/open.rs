@@ -201,6 +201,10 @@ async fn open_sqlite(url: &str) -> Result<Pools, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(SQLITE_BUSY_MAX);
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        let reason = "a database in memory keeps nothing; the URL must name a file";
+        return Err(StoreError::Schema(reason.to_owned()));
+    }
     keep_private(options.get_filename())?;
     let pool = || {
         SqlitePoolOptions::new()

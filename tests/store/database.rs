@@ -90,6 +90,22 @@ impl TestDatabase {
         self.store.backend_name() == "postgres"
     }
 
+    /// Returns once the task is held up by a lock of another transaction, or has
+    /// ended because nothing held it up. SQLite's lock cannot be watched from
+    /// outside; there the task is held up from its first statement.
+    pub async fn until_it_waits<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        if !self.is_postgres() {
+            return;
+        }
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        let mut is_held_up = false;
+        while !is_held_up && !task.is_finished() {
+            is_held_up = sqlx::query_scalar(waits).fetch_one(&mut connection).await.unwrap();
+        }
+    }
+
     /// Runs a statement behind the store's back; for the guards in the schema.
     pub async fn behind_its_back(&self, sql: &'static str) -> Result<(), sqlx::Error> {
         if self.is_postgres() {

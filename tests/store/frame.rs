@@ -5,14 +5,22 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use countersign::{
     clock::Clock,
-    store::{Store, StoreError, UNIQUE, credentials, instance, people, settings},
+    domain::{
+        decision::{Disposition, Reason},
+        outbox::{Kind, NewOutboxMessage, State},
+    },
+    store::{
+        Store, StoreError, UNIQUE, credentials, inbound_messages, instance,
+        mailbox::{self, CopyState},
+        outbox, people, settings,
+    },
 };
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::{
     both,
     database::{TestDatabase, noon},
-    samples::{credential, furnish, id, person},
+    samples::{credential, furnish, id, inbound, mail, person},
 };
 
 both! {
@@ -133,6 +141,36 @@ both! {
             ["smtp_account", "sender", "00000001", "nobody"].iter().all(|part| text.contains(part)),
             "{text}"
         );
+    }
+
+    async fn every_word_of_the_domain_has_its_place_in_the_schema(db) {
+        let mut tx = db.begin().await;
+        furnish(&mut tx).await;
+        for (n, &reason) in (1..).zip(Reason::ALL) {
+            inbound_messages::add(&mut tx, &inbound(n, id(1), reason)).await.unwrap();
+        }
+        let judged = inbound_messages::count_by_disposition(&mut tx, None, None).await.unwrap();
+        assert_eq!(judged.len(), Disposition::ALL.len());
+        for (n, &kind) in (1..).zip(Kind::ALL) {
+            let own = NewOutboxMessage { kind, ..mail(n, None) };
+            outbox::add(&mut tx, &own).await.unwrap();
+            assert_eq!(outbox::find(&mut tx, id(n)).await.unwrap().unwrap().kind, kind);
+        }
+        let mut from = State::Queued;
+        for &to in State::ALL.iter().filter(|state| **state != State::Sending) {
+            assert!(outbox::set_state(&mut tx, id(1), &[from], to, None).await.unwrap(), "{to}");
+            assert_eq!(outbox::find(&mut tx, id(1)).await.unwrap().unwrap().state, to);
+            from = to;
+        }
+        let uid = ["7".to_owned()];
+        mailbox::count_try(&mut tx, id(1), "INBOX", 1, "7", "x").await.unwrap();
+        for &state in CopyState::ALL {
+            use CopyState::{Deleted, Kept, ToDelete};
+            tx.savepoint("one_state").await.unwrap();
+            let set = mailbox::set_state(&mut tx, id(1), "INBOX", 1, &uid, state).await;
+            assert_eq!(set.is_err(), matches!(state, Kept | ToDelete | Deleted), "{state:?}");
+            tx.rollback_to("one_state").await.unwrap();
+        }
     }
 
     async fn the_first_node_names_the_instance_and_a_restore_raises_its_epoch(db) {
@@ -271,6 +309,7 @@ async fn the_sqlite_file_is_its_owners_alone() {
 async fn a_url_that_is_no_database_is_refused_with_a_reason() {
     let open = |url: &'static str| Store::open(url, Clock::standing_at(noon()));
     assert!(matches!(open("mysql://x").await, Err(StoreError::Schema(_))));
+    assert!(matches!(open("sqlite::memory:").await, Err(StoreError::Schema(_))));
     let nowhere = open("sqlite:/nonexistent/store.db").await;
     assert!(nowhere.is_err_and(|error| error.may_pass()));
 }
@@ -290,4 +329,19 @@ async fn a_locked_database_is_unavailable_and_not_broken() {
     let error = waiting.await.unwrap().unwrap_err();
     assert!(error.may_pass(), "{error:?}");
     drop(lock);
+}
+
+#[tokio::test]
+async fn a_connection_lost_at_the_commit_leaves_it_open_whether_it_happened() {
+    let db = TestDatabase::postgres().await;
+    let mut tx = db.begin().await;
+    credentials::add(&mut tx, &credential(1)).await.unwrap();
+    db.behind_its_back(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND state = 'idle in transaction'",
+    )
+    .await
+    .unwrap();
+    let error = tx.commit().await.unwrap_err();
+    assert!(matches!(error, StoreError::CommitUnknown { .. }), "{error:?}");
 }

@@ -138,6 +138,7 @@ both! {
             tx.commit().await.unwrap();
             found.unwrap()
         });
+        db.until_it_waits(&claim).await;
         assert!(inbox_state::renew(&mut fenced, &lease, after(300)).await.unwrap());
         fenced.commit().await.unwrap();
         assert_eq!(claim.await.unwrap(), None);

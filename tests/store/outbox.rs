@@ -93,6 +93,8 @@ both! {
         assert!(!outbox::settle(&mut tx, &old.reference(), &settlement(State::Failed)).await.unwrap());
         let guessed = ClaimedRef { node: ONE_NODE, ..new.reference() };
         assert!(!outbox::settle(&mut tx, &guessed, &settlement(State::Failed)).await.unwrap());
+        let slept = ClaimedRef { lease_epoch: old.lease_epoch, ..new.reference() };
+        assert!(!outbox::settle(&mut tx, &slept, &settlement(State::Failed)).await.unwrap());
         assert!(outbox::attempts(&mut tx, id(1)).await.unwrap().is_empty());
         assert!(outbox::settle(&mut tx, &new.reference(), &settlement(State::Unknown)).await.unwrap());
         assert!(claim_due(&mut tx, 299, 10).await.is_empty());

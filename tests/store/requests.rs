@@ -220,6 +220,7 @@ both! {
             let mut tx = other.begin().await.unwrap();
             requests::find_locked(&mut tx, id(1)).await.unwrap().unwrap().status
         });
+        db.until_it_waits(&second).await;
         requests::set_state(&mut first, own.id, Status::Approved, 1, Some(after(1))).await.unwrap();
         first.commit().await.unwrap();
         assert_eq!(second.await.unwrap(), Status::Approved, "it decides on what is, not on what was");
