@@ -57,7 +57,8 @@ impl Page<'_> {
         let next = (below..self.lines.len())
             .find(|next| self.lines.get(*next).is_some_and(|line| !line.is_blank()));
         let announced = self.announced(at, next);
-        if trace.weak && matches!(announced, Announced::Unmarked | Announced::InBlock(_)) {
+        let unannounced = matches!(announced, Announced::Unmarked | Announced::InBlock(_));
+        if trace.weak && (unannounced || self.words_in(at, below)) {
             *own_above = true;
             return at + 1;
         }

@@ -82,15 +82,26 @@ impl Page<'_> {
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
+        let mut ours_above = false;
         for at in 0..self.lines.len() {
-            if self.is_own(at)
-                && self
-                    .lines
-                    .get(at)
-                    .is_some_and(|line| ours.holds(&line.text))
-            {
+            if !self.is_own(at) {
+                ours_above &= self.lines.get(at).is_some_and(Line::is_blank);
+                continue;
+            }
+            let text = |at: usize| self.lines.get(at).map_or("", |line| line.text.trim());
+            let line = text(at);
+            let next = at + 1;
+            // Wrapped anew, a sentence of ours may begin or end on a short line.
+            let with_next = self.is_own(next) && ours.holds(&format!("{line} {}", text(next)));
+            let leftover = ours_above && ours.may_hold(line) && !decision_stem::occurs_in(line);
+            let is_ours = with_next || leftover || ours.holds(line);
+            if is_ours {
                 self.cut(at, at + 1, "our_text");
             }
+            if with_next {
+                self.cut(next, next + 1, "our_text");
+            }
+            ours_above = is_ours || ours_above && self.fates.get(at).copied().flatten().is_some();
         }
     }
 

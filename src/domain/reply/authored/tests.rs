@@ -218,6 +218,18 @@ fn notes_puts_name_and_date_above_its_block() {
 }
 
 #[test]
+fn an_attribution_of_an_unknown_language_needs_marks_below() {
+    let attribution = "Ben <b@c.example> qillqarqan 2.3.2026:";
+    check(&format!("Agreed\n\n{attribution}\n> APPROVE"), "Agreed");
+    let unmarked = format!("Agreed\n\n{attribution}\nonce");
+    check(&unmarked, &unmarked);
+    check(
+        "Approve until 5.5.2026, see:\n> May I?",
+        "Approve until 5.5.2026, see:",
+    );
+}
+
+#[test]
 fn prose_that_only_resembles_a_trace_stays() {
     for plain in [
         "On Thursday I am out, so approve it.",
@@ -404,11 +416,7 @@ fn our_own_words_never_count() {
         "no\n\nAnswer with APPROVE or DENY\non a line of its own.\n",
         &ours,
     );
-    assert!(
-        !got.text.contains("APPROVE") || got.text == "no\n\nAnswer with APPROVE or DENY",
-        "{}",
-        got.text
-    );
+    assert_eq!(got.text, "no");
     let html = "<p>no</p><p>Answer with <b>APPROVE</b> or DENY on a line of its own.</p>";
     assert_eq!(from_html(html, &ours).text, "no");
 }
