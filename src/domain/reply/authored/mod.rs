@@ -121,7 +121,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
         start = end + 1;
     }
     let doubt = if rendered.lines.len() > LINES_MAX || tree.truncated {
-        Some("too_many_lines")
+        Some("document_too_large")
     } else {
         None
     };
