@@ -30,6 +30,11 @@ pub(super) fn split(
     page.authored(hidden)
 }
 
+/// Whether a line of prose was wrapped rather than ended.
+fn goes_on(text: &str) -> bool {
+    text.chars().count() >= 55 && !text.ends_with(['.', '!', '?', ':', ')', ']', '*'])
+}
+
 fn fate_by_marks(line: &Line) -> Option<&'static str> {
     line.marked.or(line.angled.then_some("quote_angle"))
 }
@@ -71,13 +76,19 @@ impl Page<'_> {
             .take(BANNER_LINES_MAX)
             .collect();
         for at in top {
-            if self
-                .lines
-                .get(at)
-                .is_some_and(|line| boilerplate::is_banner(&line.text))
-            {
-                self.cut(at, at + 1, "banner_external_sender");
+            let text = |at: usize| self.lines.get(at).map_or("", |line| line.text.trim());
+            if !self.is_own(at) || !boilerplate::is_banner(text(at)) {
+                continue;
             }
+            // A wrapped warning goes on as long as its lines are full.
+            let mut end = at + 1;
+            while goes_on(text(end - 1)) && self.is_own(end) && end - at < BANNER_LINES_MAX {
+                end += 1;
+            }
+            if self.words_in(at + 1, end) {
+                self.doubt("words_below_banner");
+            }
+            self.cut(at, end, "banner_external_sender");
         }
     }
 
