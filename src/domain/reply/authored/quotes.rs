@@ -94,7 +94,7 @@ impl Page<'_> {
         let Some((next, line)) = next.and_then(|next| Some((next, self.lines.get(next)?))) else {
             return Announced::Nothing;
         };
-        if line.marked.is_some() {
+        if line.marked.is_some_and(|rule| rule.starts_with("quote")) {
             return Announced::Marked;
         }
         if line.angled {
