@@ -9,8 +9,8 @@ mod sending;
 use chrono::{DateTime, Utc};
 
 pub use sending::{
-    Claimed, ClaimedRef, NO_DEFAULT_ACCOUNT, Settlement, claim, claim_due, next_due, release, settle,
-    wake_account,
+    Claimed, ClaimedRef, NO_DEFAULT_ACCOUNT, Settlement, claim, claim_due, next_due, release,
+    settle, wake_account,
 };
 
 use super::{

@@ -132,6 +132,19 @@ fn hostile_nesting_costs_no_more_than_its_length() {
     assert!(got.hidden.iter().any(|hidden| hidden.rule == "document_too_large"));
 }
 
+#[test]
+fn a_tag_of_endless_attributes_ends_the_document() {
+    for attribute in ["a=1 ", "a='1'", "a ", "a==\" ", "/a"] {
+        let source = format!("<p>yes</p><p {}>no</p>", attribute.repeat(5_000));
+        let tree = Tree::read(&source);
+        assert!(tree.truncated, "{attribute}");
+        assert_eq!(render(&tree).text(), "yes");
+    }
+    let image = format!("<p>yes<img src=\"data:image/png;base64,{}\"></p>", "a/b=c ".repeat(5_000));
+    assert!(!Tree::read(&image).truncated);
+    assert_eq!(visible(&image).text, "yes");
+}
+
 proptest::proptest! {
     #[test]
     fn no_source_panics(source in "\\PC{0,300}") {
