@@ -283,7 +283,7 @@ impl Automaton {
             symbols.add(*symbol);
         }
         if word.kind == Kind::Word && folded.len() <= WORD_BYTES_MAX {
-            for (end, _) in folded.char_indices().skip(2).chain([(folded.len(), ' ')]) {
+            for (end, _) in folded.char_indices().skip(1).chain([(folded.len(), ' ')]) {
                 if let Some(symbol) = folded.get(..end).and_then(|stem| self.prefixes.get(stem)) {
                     symbols.add(*symbol);
                 }

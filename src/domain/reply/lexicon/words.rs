@@ -252,10 +252,11 @@ impl Reader<'_> {
             '-' if self.stands_free(here, next) => self.gap.add(Gap::COMMA),
             ':' | '\u{FF1A}' => self.gap.add(Gap::COLON),
             '>' if !self.line.has_text => self.gap.add(Gap::QUOTED),
-            '~' if self
-                .text
-                .get(next..)
-                .is_some_and(|rest| rest.starts_with('~')) =>
+            '~' | '\u{FF5E}'
+                if self
+                    .text
+                    .get(next..)
+                    .is_some_and(|rest| rest.starts_with(c)) =>
             {
                 self.gap.add(Gap::STRUCK);
             }
