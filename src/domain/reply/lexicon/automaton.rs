@@ -92,6 +92,13 @@ impl Symbols {
     }
 }
 
+/// A decision word that may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slip {
+    word: Box<str>,
+    approves: bool,
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Automaton {
     words: Quick<Box<str>, Symbol>,
@@ -99,7 +106,7 @@ pub struct Automaton {
     /// Words with repeated letters taken once, for `aproved` and `yesss`.
     squeezed: Quick<Box<str>, Symbol>,
     /// Decision words with one letter left out, for other slips of the finger.
-    slips: Quick<Box<str>, Vec<Box<str>>>,
+    slips: Quick<Box<str>, Vec<Slip>>,
     steps: Quick<(Node, Symbol), Node>,
     ends: Vec<Vec<End>>,
     symbols: u32,
@@ -208,8 +215,12 @@ impl Automaton {
         }
         for key in one_letter_less(&squeezed).chain([squeezed.clone()]) {
             let known = self.slips.entry(key.into()).or_default();
-            if !known.contains(word) {
-                known.push(word.clone());
+            let slip = Slip {
+                word: word.clone(),
+                approves: role != Role::Deny,
+            };
+            if !known.contains(&slip) {
+                known.push(slip);
             }
         }
     }
@@ -296,7 +307,7 @@ impl Automaton {
     }
 
     /// An unknown word may be a known one with a letter too many, too few, or
-    /// two letters swapped. It counts only if one known word is so near.
+    /// two letters swapped. It counts only if all words so near say the same.
     fn forgive(&self, folded: &str, symbols: &mut Symbols) {
         let squeezed = squeeze(folded);
         if let Some(symbol) = self.squeezed.get(squeezed.as_str()) {
@@ -306,20 +317,24 @@ impl Automaton {
         if squeezed.chars().count() + 1 < SLIP_LETTERS_MIN {
             return;
         }
-        let mut near: Option<&Box<str>> = None;
+        let mut near: Vec<&Slip> = Vec::new();
         for key in one_letter_less(&squeezed).chain([squeezed.clone()]) {
-            for word in self.slips.get(key.as_str()).into_iter().flatten() {
-                let one_slip = is_one_slip(&squeezed, &squeeze(word));
-                if one_slip && near.is_some_and(|other| squeeze(other) != squeeze(word)) {
-                    return;
-                }
-                if one_slip {
-                    near = Some(word);
+            for slip in self.slips.get(key.as_str()).into_iter().flatten() {
+                if !near.contains(&slip) && is_one_slip(&squeezed, &squeeze(&slip.word)) {
+                    near.push(slip);
                 }
             }
         }
-        if let Some(symbol) = near.and_then(|word| self.words.get(word)) {
-            symbols.add(*symbol);
+        if near
+            .iter()
+            .any(|slip| near.iter().any(|other| other.approves != slip.approves))
+        {
+            return;
+        }
+        for slip in near {
+            if let Some(symbol) = self.words.get(&slip.word) {
+                symbols.add(*symbol);
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ impl Clause {
     pub fn is_line(&self) -> bool {
         let opens = self.words.start == 0 || self.before.has(Gap::NEWLINE);
         let closes = self.after.has(Gap::NEWLINE) || self.after == Gap::default();
-        opens && closes || opens && self.after.has(Gap::STOP)
+        opens && (closes || self.after.has(Gap::STOP))
     }
 }
 
@@ -250,7 +250,10 @@ impl<'s> Judge<'s> {
         } else if let Some(why) = taker(roles) {
             self.taking(index, roles, why);
         } else if roles.has(Role::Yes) || roles.has(Role::No) {
-            self.findings.push(Finding::Mentions(index));
+            self.findings.push(match roles.has(Role::No) {
+                true => Finding::Takes(index, Why::Negation),
+                false => Finding::Mentions(index),
+            });
             self.clear &= roles.has(Role::Yes);
             self.wavers = true;
         } else if roles.any(Roles::SKIPPED) {

@@ -17,6 +17,9 @@ const TABLES: &[(&str, &str)] = &[
     ("de", include_str!("../../../../fixtures/wording/de.jsonl")),
     ("fr", include_str!("../../../../fixtures/wording/fr.jsonl")),
     ("it", include_str!("../../../../fixtures/wording/it.jsonl")),
+    ("nl", include_str!("../../../../fixtures/wording/nl.jsonl")),
+    ("pl", include_str!("../../../../fixtures/wording/pl.jsonl")),
+    ("ru", include_str!("../../../../fixtures/wording/ru.jsonl")),
     ("ja", include_str!("../../../../fixtures/wording/ja.jsonl")),
     ("ko", include_str!("../../../../fixtures/wording/ko.jsonl")),
     ("zh", include_str!("../../../../fixtures/wording/zh.jsonl")),
@@ -326,6 +329,8 @@ mod any_text {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn nothing_panics_and_evidence_lies_in_the_text(text in ".{0,200}") {
             let reading = read_in(&text, Some("pt"));

@@ -232,7 +232,10 @@ impl Page<'_> {
             .iter()
             .filter(|segment| segment.is_unknown())
             .flat_map(|segment| self.matches.at(segment.start))
-            .any(|found| found.roles.has(Role::Deny))
+            .any(|found| {
+                let last = found.start + found.len == clause.words.end;
+                found.roles.has(Role::Deny) || last && found.roles.has(Role::No)
+            })
     }
 
     fn languages_with_objections(&self, clause: &Clause, ours: LanguageId) -> Vec<LanguageId> {
