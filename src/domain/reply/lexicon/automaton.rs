@@ -104,7 +104,7 @@ pub struct Automaton {
     words: Quick<Box<str>, Symbol>,
     prefixes: Quick<Box<str>, Symbol>,
     /// Words with repeated letters taken once, for `aproved` and `yesss`.
-    squeezed: Quick<Box<str>, Symbol>,
+    squeezed: Quick<Box<str>, Vec<Symbol>>,
     /// Decision words with one letter left out, for other slips of the finger.
     slips: Quick<Box<str>, Vec<Slip>>,
     steps: Quick<(Node, Symbol), Node>,
@@ -193,7 +193,10 @@ impl Automaton {
             Place::Word(word) => {
                 let symbol = *self.words.entry(word.clone()).or_insert(fresh);
                 if symbol == fresh {
-                    self.squeezed.entry(squeeze(word).into()).or_insert(fresh);
+                    self.squeezed
+                        .entry(squeeze(word).into())
+                        .or_default()
+                        .push(fresh);
                 }
                 symbol
             }
@@ -310,8 +313,8 @@ impl Automaton {
     /// two letters swapped. It counts only if all words so near say the same.
     fn forgive(&self, folded: &str, symbols: &mut Symbols) {
         let squeezed = squeeze(folded);
-        if let Some(symbol) = self.squeezed.get(squeezed.as_str()) {
-            symbols.add(*symbol);
+        if let Some(same) = self.squeezed.get(squeezed.as_str()) {
+            same.iter().for_each(|symbol| symbols.add(*symbol));
             return;
         }
         if squeezed.chars().count() + 1 < SLIP_LETTERS_MIN {

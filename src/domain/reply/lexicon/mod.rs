@@ -27,6 +27,7 @@ const FILES: &[&str] = &[
     include_str!("fr.toml"),
     include_str!("it.toml"),
     include_str!("nl.toml"),
+    include_str!("sv.toml"),
     include_str!("pl.toml"),
     include_str!("ru.toml"),
     include_str!("ja.toml"),

@@ -18,6 +18,7 @@ const TABLES: &[(&str, &str)] = &[
     ("fr", include_str!("../../../../fixtures/wording/fr.jsonl")),
     ("it", include_str!("../../../../fixtures/wording/it.jsonl")),
     ("nl", include_str!("../../../../fixtures/wording/nl.jsonl")),
+    ("sv", include_str!("../../../../fixtures/wording/sv.jsonl")),
     ("pl", include_str!("../../../../fixtures/wording/pl.jsonl")),
     ("ru", include_str!("../../../../fixtures/wording/ru.jsonl")),
     ("ja", include_str!("../../../../fixtures/wording/ja.jsonl")),
