@@ -184,7 +184,13 @@ pub struct Judge<'s> {
     stood: bool,
     /// A yes or no that did not stand alone: "yes and no".
     wavers: bool,
+    /// The clause tells what others decided.
+    told: bool,
 }
+
+/// How many phrases on a word may still belong to a decision; keeps the work
+/// linear. What stands farther off still takes an approval away by itself.
+const NEAR: usize = 32;
 
 const TAKERS: [(Role, Why); 12] = [
     (Role::Ask, Why::RequestToOthers),
@@ -216,6 +222,7 @@ impl<'s> Judge<'s> {
             spent: None,
             stood: false,
             wavers: false,
+            told: segments.iter().any(|s| s.roles.has(Role::Hearsay)),
         }
     }
 
@@ -319,7 +326,7 @@ impl<'s> Judge<'s> {
             return None;
         }
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        let at = rest.iter().position(|s| {
+        let at = rest.iter().take(NEAR).position(|s| {
             s.roles.has(Role::Negation) || s.roles.any(Roles::TAKING) || s.roles.has(Role::Ground)
         })?;
         rest.get(at)
@@ -329,7 +336,7 @@ impl<'s> Judge<'s> {
 
     fn please_follows(&self, index: usize) -> bool {
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        rest.iter().any(|s| s.roles.has(Role::Please))
+        rest.iter().take(NEAR).any(|s| s.roles.has(Role::Please))
     }
 
     /// "Approved for Bob" is a decision, "approved vendors" is not.
@@ -366,8 +373,7 @@ impl<'s> Judge<'s> {
 
     /// A denial counts unless its own clause asks, doubts or tells of others.
     fn denial(&mut self, index: usize) {
-        let told = self.segments.iter().any(|s| s.roles.has(Role::Hearsay));
-        if self.conditional || told || self.clause.is_question() {
+        if self.conditional || self.told || self.clause.is_question() {
             self.findings.push(Finding::MentionsDenial(index));
         } else {
             self.stood = true;
@@ -394,11 +400,12 @@ impl<'s> Judge<'s> {
     /// Nothing but the allowed stands behind, up to where a reason opens.
     fn is_bare(&self, index: usize, allowed: Roles) -> bool {
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        let bare = rest
-            .iter()
-            .take_while(|s| !s.roles.has(Role::Ground) && !s.colon_before)
-            .all(|s| s.roles.any(allowed));
-        bare && self.clear && !self.stood && !self.wavers && !self.clause.quoted
+        let opens = self.clear && !self.stood && !self.wavers && !self.clause.quoted;
+        opens
+            && rest
+                .iter()
+                .take_while(|s| !s.roles.has(Role::Ground) && !s.colon_before)
+                .all(|s| s.roles.any(allowed))
     }
 }
 

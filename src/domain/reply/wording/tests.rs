@@ -222,6 +222,30 @@ fn all_cases() -> Vec<(&'static str, Case)> {
         .collect()
 }
 
+/// Twice the text may cost about twice the work; a quadratic reader would not
+/// come back from these.
+#[test]
+fn long_hostile_texts_are_read() {
+    for unit in [
+        "approve ",
+        "yes ",
+        "denied ",
+        "genehmigt ",
+        "no ",
+        "a.a.",
+        "if ",
+        "批准",
+        "no, yes ",
+        "a@",
+        "\n",
+        "?",
+    ] {
+        let text = unit.repeat(20_000);
+        read_in(&text, None);
+        read_in(&format!("{text}x"), Some("de"));
+    }
+}
+
 /// One way to type the same text differently.
 fn retyped(text: &str, how: usize) -> String {
     use unicode_normalization::UnicodeNormalization;

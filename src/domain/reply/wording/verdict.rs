@@ -262,6 +262,7 @@ impl Page<'_> {
             .clauses
             .iter()
             .flat_map(|clause| self.matches.segments(clause, self.words, sketch.language));
+        let of_characters = self.is_of_characters(sketch);
         let (mut known, mut unknown) = (0_usize, 0_usize);
         for segment in segments {
             let Some(word) = self.words.list.get(segment.start) else {
@@ -269,7 +270,7 @@ impl Page<'_> {
             };
             match (segment.is_unknown(), word.kind) {
                 (true, Kind::Word) => unknown += 1,
-                (true, Kind::Character) if !self.is_of_characters(sketch) => unknown += 1,
+                (true, Kind::Character) if !of_characters => unknown += 1,
                 (false, Kind::Word | Kind::Character) => known += segment.len,
                 _ => {}
             }
