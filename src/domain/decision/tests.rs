@@ -274,7 +274,8 @@ fn the_first_reason_in_order_is_named() {
     facts.is_active = false;
     facts.mail.sender = SenderRelation::Stranger;
     facts.mail.proof = Proof::TokenOnly;
-    let steps: [(Reason, fn(&mut Facts)); 11] = [
+    type Mend = fn(&mut Facts);
+    let steps: [(Reason, Mend); 11] = [
         (Reason::OverLimit, |f| f.mail.over_limit = false),
         (Reason::AmbiguousStructure, |f| f.mail.structure_is_ambiguous = false),
         (Reason::AutomaticReply, |f| f.mail.origin = Origin::Person),
