@@ -11,6 +11,21 @@ pub struct Finding {
     pub disqualifies: bool,
 }
 
+impl Finding {
+    /// Too much of something, rather than two readings of it.
+    pub fn is_a_limit(&self) -> bool {
+        matches!(
+            self.code,
+            "over_size_limit"
+                | "nested_too_deep"
+                | "nested_too_large"
+                | "too_many_parts"
+                | "too_many_header_lines"
+                | "header_too_long"
+        )
+    }
+}
+
 /// Collects findings without growing with the attacker's patience.
 #[derive(Default)]
 pub(super) struct Findings {
