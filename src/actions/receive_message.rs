@@ -102,7 +102,7 @@ pub async fn receive(
         (unjudged(Reason::TooLarge, "", now), None, None)
     };
     let inbound =
-        new_inbound(id, account, &opened, arrived, hash, first_seen_at, judgement.clone());
+        new_inbound(id, account, &opened, arrived, (hash, first_seen_at), judgement.clone());
     inbound_messages::add(tx, &inbound).await?;
     tell_judged(instance, story, &inbound, &judgement);
     if let (Some(concluded), Some(loaded)) = (&concluded, &loaded) {
@@ -435,8 +435,7 @@ fn new_inbound(
     account: &InboxAccount,
     opened: &Opened,
     arrived: Arrived,
-    sha256: [u8; 32],
-    first_seen_at: DateTime<Utc>,
+    (sha256, first_seen_at): ([u8; 32], DateTime<Utc>),
     judgement: Judgement,
 ) -> NewInbound {
     /// Of a header that is shown in lists.

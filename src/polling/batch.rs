@@ -4,10 +4,7 @@
 //! inside a savepoint: one that cannot be judged rolls back alone, counts a
 //! failure, and is quarantined at the third.
 
-use super::{
-    mailbox::Item,
-    visit::{Visit, VisitError},
-};
+use super::{errand::Errand, error::VisitError, mailbox::Item};
 use crate::{
     actions::{
         ActionError, Story,
@@ -29,7 +26,7 @@ const OCTETS_MAX: usize = 32 * 1024 * 1024;
 const TRIES_MAX: i64 = 3;
 
 pub(super) struct Batch<'a> {
-    visit: &'a Visit<'a>,
+    visit: &'a Errand<'a>,
     around: Surroundings,
     waiting: Vec<(Item, Arrived)>,
     octets: usize,
@@ -48,7 +45,7 @@ pub(super) struct Committed {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) async fn new(visit: &'a Visit<'a>) -> Result<Self, VisitError> {
+    pub(super) async fn new(visit: &'a Errand<'a>) -> Result<Self, VisitError> {
         let mut tx = visit.instance.store.read().await?;
         let around = Surroundings::load(&mut tx).await?;
         Ok(Self { visit, around, waiting: Vec::new(), octets: 0 })
@@ -122,7 +119,7 @@ impl<'a> Batch<'a> {
                 let trouble = trouble_of_one_message(error)?;
                 tx.rollback_to("message").await?;
                 tx.release("message").await?;
-                self.failed(tx, story, item, arrived, &trouble, committed).await
+                self.failed(tx, story, (item, arrived), &trouble, committed).await
             }
         }
     }
@@ -217,8 +214,7 @@ impl<'a> Batch<'a> {
         &self,
         tx: &mut Tx,
         story: &mut Story,
-        item: Item,
-        arrived: Arrived,
+        (item, arrived): (Item, Arrived),
         trouble: &str,
         committed: &mut Committed,
     ) -> Result<(), VisitError> {

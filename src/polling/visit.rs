@@ -1,17 +1,19 @@
 //! One visit to one mailbox: list, plan, fetch, commit, delete, in the order
 //! that loses nothing.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
     batch::{Batch, Committed},
+    errand::Errand,
+    error::VisitError,
     mailbox::{self, Item, Mailbox},
 };
 use crate::{
-    actions::{ActionError, Instance},
+    actions::Instance,
     domain::inbox_account::{
         InboxAccount,
         cursor::{self, ImapFinding, ImapListed, Known, Manner, Place, PopFinding, PopListed},
@@ -19,10 +21,10 @@ use crate::{
     net::{
         imap::Imap,
         pop3::Pop3,
-        step::{Failure, NetError, StepLog},
+        step::{NetError, StepLog},
     },
     store::{
-        StoreError, inbox_state,
+        inbox_state,
         inbox_state::Lease,
         mailbox::{self as copies, CopyState},
     },
@@ -46,123 +48,6 @@ pub struct Summary {
     pub failed: usize,
     pub deleted: usize,
     pub took_ms: u64,
-}
-
-/// Why a visit failed: which account, where, at which step, in whose words.
-#[derive(Debug)]
-pub struct VisitError {
-    account: String,
-    pub step: &'static str,
-    text: String,
-    pub is_refused_login: bool,
-    /// How long the server asks to be left alone.
-    pub retry_after: Option<Duration>,
-    is_stop: bool,
-    /// Ours or the store's, not the server's.
-    pub(super) action: Option<ActionError>,
-}
-
-impl VisitError {
-    fn new(account: &InboxAccount, step: &'static str, text: String) -> Self {
-        Self {
-            account: account.name.clone(),
-            step,
-            text,
-            is_refused_login: false,
-            retry_after: None,
-            is_stop: false,
-            action: None,
-        }
-    }
-
-    pub(super) fn of_net(account: &InboxAccount, error: NetError) -> Self {
-        Self {
-            is_refused_login: error.kind == Failure::LoginRefused,
-            retry_after: match error.kind {
-                Failure::ServerBusy { retry_after } => retry_after,
-                _ => None,
-            },
-            ..Self::new(account, error.step.as_str(), error.to_string())
-        }
-    }
-
-    pub(super) fn of_problem(account: &InboxAccount, step: &'static str, text: &str) -> Self {
-        Self::new(account, step, text.to_owned())
-    }
-
-    pub(super) fn too_long(account: &InboxAccount, limit: Duration) -> Self {
-        Self::new(
-            account,
-            "visit",
-            format!("the visit took longer than {} s and was broken off", limit.as_secs()),
-        )
-    }
-
-    pub(super) fn stopped(account: &InboxAccount) -> Self {
-        Self { is_stop: true, ..Self::new(account, "visit", "the service is stopping".to_owned()) }
-    }
-
-    pub(super) fn lease_lost() -> Self {
-        Self {
-            account: String::new(),
-            step: "lease",
-            text: "another node has taken this account over".to_owned(),
-            is_refused_login: false,
-            retry_after: None,
-            is_stop: true,
-            action: None,
-        }
-    }
-
-    pub(super) fn is_stop(&self) -> bool {
-        self.is_stop
-    }
-}
-
-impl fmt::Display for VisitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inbox account `{}`: {}", self.account, self.text)
-    }
-}
-
-impl std::error::Error for VisitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.action.as_ref().map(|error| error as _)
-    }
-}
-
-impl From<ActionError> for VisitError {
-    fn from(error: ActionError) -> Self {
-        let is_stop = matches!(error, ActionError::Store(StoreError::LeaseLost));
-        Self {
-            account: String::new(),
-            step: "store",
-            text: error.to_string(),
-            is_refused_login: false,
-            retry_after: None,
-            is_stop,
-            action: Some(error),
-        }
-    }
-}
-
-impl From<StoreError> for VisitError {
-    fn from(error: StoreError) -> Self {
-        ActionError::from(error).into()
-    }
-}
-
-/// What every part of a visit needs.
-pub(super) struct Visit<'a> {
-    pub instance: &'a Instance,
-    pub account: &'a InboxAccount,
-    pub lease: &'a Lease,
-    /// As the store names it; POP3 knows only INBOX.
-    pub folder: &'a str,
-    /// UIDVALIDITY; 0 for POP3.
-    pub validity: i64,
-    /// The server renumbered: what is fetched may be known by its bytes.
-    pub rescan: bool,
 }
 
 /// Everything known before the first message is fetched.
@@ -191,7 +76,8 @@ pub(super) async fn visit(
     };
     let baseline_at = state.as_ref().and_then(|state| state.baseline_at);
     let baseline_taken = state.as_ref().is_some_and(|state| state.baseline_taken);
-    let mut visit = Visit { instance, account, lease, folder: "INBOX", validity: 0, rescan: false };
+    let mut visit =
+        Errand { instance, account, lease, folder: "INBOX", validity: 0, rescan: false };
     let plan = match &mut mailbox {
         Mailbox::Imap(imap) => {
             visit.folder = &account.folder;
@@ -241,7 +127,7 @@ fn known(state: CopyState) -> Option<Known> {
 }
 
 async fn plan_imap(
-    visit: &mut Visit<'_>,
+    visit: &mut Errand<'_>,
     imap: &mut Imap,
     baseline_at: Option<DateTime<Utc>>,
 ) -> Result<Plan, VisitError> {
@@ -311,7 +197,7 @@ async fn plan_imap(
 }
 
 async fn plan_pop3(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     pop3: &mut Pop3,
     baseline_taken: bool,
 ) -> Result<Plan, VisitError> {
@@ -365,7 +251,7 @@ async fn plan_pop3(
 
 /// Writes down what is history, and forgets what the server no longer has.
 async fn note_history(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     plan: &Plan,
     baseline_taken: bool,
 ) -> Result<(), VisitError> {
@@ -393,7 +279,7 @@ async fn note_history(
 
 /// Fetches and commits in batches; what may be deleted is added to `to_delete`.
 async fn carry_out(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: &mut Mailbox,
     fetch: &[Item],
     oversize: &[Item],
@@ -432,7 +318,12 @@ async fn carry_out(
     Ok(())
 }
 
-fn note(visit: &Visit<'_>, committed: Committed, to_delete: &mut Vec<Item>, summary: &mut Summary) {
+fn note(
+    visit: &Errand<'_>,
+    committed: Committed,
+    to_delete: &mut Vec<Item>,
+    summary: &mut Summary,
+) {
     summary.fetched += committed.fetched;
     summary.oversize += committed.oversize;
     summary.recognised += committed.recognised;
@@ -447,7 +338,7 @@ fn note(visit: &Visit<'_>, committed: Committed, to_delete: &mut Vec<Item>, summ
 
 /// Deletes what is committed. POP3 only marks it here; see `finish`.
 async fn delete(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: &mut Mailbox,
     to_delete: &mut Vec<Item>,
     summary: &mut Summary,
@@ -466,7 +357,7 @@ async fn delete(
 
 /// Says goodbye; only now are a POP3 server's deletions true.
 async fn finish(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: Mailbox,
     marked: &[Item],
     summary: &mut Summary,
@@ -479,7 +370,7 @@ async fn finish(
 }
 
 async fn note_deleted(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     items: &[Item],
     summary: &mut Summary,
 ) -> Result<(), VisitError> {
@@ -502,7 +393,7 @@ async fn note_deleted(
 
 /// Moves the place behind what is settled: before the first message that
 /// failed, so that it is listed again.
-async fn advance(visit: &Visit<'_>, highest: u32) -> Result<(), VisitError> {
+async fn advance(visit: &Errand<'_>, highest: u32) -> Result<(), VisitError> {
     let account = visit.account.id;
     let mut tx = visit.instance.store.begin().await?;
     inbox_state::fence(&mut tx, visit.lease).await?;

@@ -49,7 +49,7 @@ impl Clause {
     pub fn is_line(&self) -> bool {
         let opens = self.words.start == 0 || self.before.has(Gap::NEWLINE);
         let closes = self.after.has(Gap::NEWLINE) || self.after == Gap::default();
-        opens && closes || opens && self.after.has(Gap::STOP)
+        opens && (closes || self.after.has(Gap::STOP))
     }
 }
 
