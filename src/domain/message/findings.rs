@@ -62,6 +62,11 @@ impl Findings {
         }
     }
 
+    /// The mail cannot decide whatever else is found.
+    pub(super) fn has_fatal(&self) -> bool {
+        self.has_fatal
+    }
+
     pub(super) fn into_list(self) -> Vec<Finding> {
         self.list
     }
