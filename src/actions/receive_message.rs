@@ -335,7 +335,7 @@ async fn note_bounce(
     {
         let facts = json!({"outbox_message": id, "state": State::Bounced, "message": judged.id, "status": status});
         story.tell(instance, Kind::DeliverySettled, None, facts, None);
-        tracing::warn!(outbox = %id, message = %judged.id, "a mail of ours bounced");
+        tracing::warn!(outbox = %id, inbound_message = %judged.id, "a mail of ours bounced");
     }
     Ok(())
 }
@@ -497,6 +497,6 @@ fn tell_judged(
     });
     let request = judgement.access_request_id;
     story.tell(instance, Kind::MessageJudged, request, facts, Some(private));
-    tracing::info!(account = %inbound.account_id, message = %inbound.id,
+    tracing::info!(account = %inbound.account_id, inbound_message = %inbound.id,
         disposition = %judgement.disposition, reason = %judgement.reason, "mail judged");
 }

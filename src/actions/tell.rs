@@ -451,6 +451,8 @@ pub async fn test_mail(
     subject: Option<&str>,
     body: Option<&str>,
 ) -> Result<OutboxMessageId, ActionError> {
+    /// The caller sends it himself; a worker takes it only if he fails to.
+    const NOT_FOR_WORKERS: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
     let now = instance.clock.now();
     let mut tx = instance.store.begin().await?;
     let (settings, _) = settings::find(&mut tx).await?;
@@ -488,7 +490,7 @@ pub async fn test_mail(
         message_id,
         raw: composed.raw,
         text: composed.text,
-        due_at: now,
+        due_at: now + NOT_FOR_WORKERS,
         not_after: None,
         enqueued_at: now,
     };

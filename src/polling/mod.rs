@@ -276,7 +276,7 @@ async fn judge_deferred(instance: &Instance) -> Result<(), ActionError> {
     };
     for id in due {
         if let Err(error) = judge_one_again(instance, id).await {
-            tracing::error!(message = %id, "could not be judged again: {error}");
+            tracing::error!(inbound_message = %id, "could not be judged again: {error}");
         }
     }
     Ok(())
