@@ -169,9 +169,10 @@ impl Screen {
         if !summary.comment.trim().is_empty() {
             self.row("comment", &short(summary.comment.trim(), 100));
         }
+        let alone = if summary.not_checked.is_empty() { "" } else { "would be " };
         self.row(
             "verdict",
-            &format!("{} ({}): {}", summary.disposition, summary.reason, detail.sentence),
+            &format!("{alone}{} ({}): {}", summary.disposition, summary.reason, detail.sentence),
         );
         if !summary.not_checked.is_empty() {
             self.row("not checked", &summary.not_checked.join(", "));
