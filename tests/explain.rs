@@ -1,6 +1,8 @@
 //! `countersign explain` as a program: what it prints, in which order, and
 //! what it leaves alone.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::{
     io::Write,
     path::Path,
