@@ -6,6 +6,7 @@
 mod config;
 mod credential;
 mod decisions;
+mod explain;
 mod inbox;
 mod ledger;
 mod messages;
@@ -73,6 +74,8 @@ enum Command {
     /// Mail that came in, and what it turned out to be
     #[command(subcommand)]
     Messages(messages::Messages),
+    /// Say what mails would come to, and why, without committing anything
+    Explain(explain::Explain),
     /// Answers that counted
     #[command(subcommand)]
     Decisions(decisions::Decisions),
@@ -125,6 +128,9 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
     match cli.command {
         Command::Config(command) => return config::run(&command, load, output),
         Command::Serve => return serve::run(load()?).await,
+        Command::Explain(wanted) if !wanted.instance && cli.config.is_none() => {
+            return explain::run(None, &wanted, output);
+        }
         _ => {}
     }
     let config = load()?;
@@ -139,6 +145,9 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
     if matches!(cli.command, Command::Migrate) {
         return migrate(&config, output).await;
     }
+    if matches!(cli.command, Command::Explain(_)) {
+        explain::must_exist(&config)?;
+    }
     let instance = Instance::open(config, Clock::system(), Random::from_system()).await?;
     match cli.command {
         Command::Smtp(command) => smtp::run(&instance, command, output).await,
@@ -151,6 +160,7 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         Command::Decisions(command) => decisions::run(&instance, command, output).await,
         Command::Ledger(command) => ledger::run(&instance, command, output).await,
         Command::Settings(command) => settings::run(&instance, command, output).await,
+        Command::Explain(wanted) => explain::run(Some(&instance), &wanted, output),
         Command::Serve | Command::Migrate | Command::Config(_) => Ok(ExitCode::SUCCESS),
     }
 }

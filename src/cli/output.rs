@@ -108,7 +108,7 @@ impl Output {
 }
 
 /// A mail's words must not drive the terminal they are shown on.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 

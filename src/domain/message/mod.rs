@@ -28,6 +28,7 @@ mod mailbox;
 mod parameters;
 mod phrases;
 mod prose;
+mod second_reader;
 mod recipient;
 mod structure;
 mod thread;
