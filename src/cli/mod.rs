@@ -128,8 +128,9 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         _ => {}
     }
     let config = load()?;
-    // A command's own words are its output; the log speaks only of trouble.
-    let quiet = LogConfig { filter: "warn".to_owned(), ..config.log.clone() };
+    // A command's own words are its output, warnings among them; the log
+    // would only say them twice.
+    let quiet = LogConfig { filter: "error".to_owned(), ..config.log.clone() };
     telemetry::start(if std::env::var_os("COUNTERSIGN_LOG_FILTER").is_some() {
         &config.log
     } else {
