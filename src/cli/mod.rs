@@ -134,7 +134,8 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         _ => {}
     }
     let config = load()?;
-    // A command's own words are its output; the log speaks only of trouble.
+    // A command's own words are its output, warnings among them; the log
+    // would only say them twice.
     let quiet = LogConfig { filter: "error".to_owned(), ..config.log.clone() };
     telemetry::start(if std::env::var_os("COUNTERSIGN_LOG_FILTER").is_some() {
         &config.log

@@ -77,7 +77,10 @@ impl Output {
                 serde_json::Value::Null => "-".to_owned(),
                 other => other.to_string(),
             };
-            self.line(&format!("{key:width$}  {}", printable(&text)));
+            // A certificate has many lines; they stand below each other.
+            let below = format!("\n{:width$}  ", "");
+            let text = printable(text.trim_end()).replace('\n', &below);
+            self.line(&format!("{key:width$}  {text}"));
         }
     }
 
