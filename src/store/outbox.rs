@@ -9,7 +9,8 @@ mod sending;
 use chrono::{DateTime, Utc};
 
 pub use sending::{
-    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, release, settle, wake_account,
+    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, release, release_all, settle,
+    wake_account,
 };
 
 use super::{
