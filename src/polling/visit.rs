@@ -96,6 +96,10 @@ pub(super) async fn visit(
             .await;
     // What was committed may be deleted even where a later message failed.
     if outcome.is_ok() {
+        if summary.fetched + summary.recognised > 0 {
+            let failed = |error| VisitError::of_net(account, error);
+            mailbox.leave_unread().await.map_err(failed)?;
+        }
         delete(&visit, &mut mailbox, &mut to_delete, &mut summary).await?;
         if let Some(highest) = plan.highest {
             advance(&visit, highest).await?;
