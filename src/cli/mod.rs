@@ -6,6 +6,7 @@
 mod config;
 mod credential;
 mod decisions;
+mod demo;
 mod inbox;
 mod ledger;
 mod messages;
@@ -52,6 +53,8 @@ struct Cli {
 enum Command {
     /// Run the service: deliver, poll, expire, until stopped
     Serve,
+    /// A whole service on this machine, with a mail server and people who answer, to watch
+    Demo(demo::Demo),
     /// SMTP accounts, which mail is sent through
     #[command(subcommand)]
     Smtp(smtp::Smtp),
@@ -122,11 +125,13 @@ impl From<crate::store::StoreError> for CliError {
 
 async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
     let load = || Config::load(cli.config.as_deref(), std::env::vars());
-    match cli.command {
+    let command = match cli.command {
         Command::Config(command) => return config::run(&command, load, output),
         Command::Serve => return serve::run(load()?).await,
-        _ => {}
-    }
+        // Needs no configuration and touches nobody's.
+        Command::Demo(demo) => return demo::run(demo, output).await,
+        other => other,
+    };
     let config = load()?;
     // A command's own words are its output; the log speaks only of trouble.
     let quiet = LogConfig { filter: "warn".to_owned(), ..config.log.clone() };
@@ -136,11 +141,11 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         &quiet
     })
     .map_err(|error| CliError::Usage(error.to_string()))?;
-    if matches!(cli.command, Command::Migrate) {
+    if matches!(command, Command::Migrate) {
         return migrate(&config, output).await;
     }
     let instance = Instance::open(config, Clock::system(), Random::from_system()).await?;
-    match cli.command {
+    match command {
         Command::Smtp(command) => smtp::run(&instance, command, output).await,
         Command::Inbox(command) => inbox::run(&instance, command, output).await,
         Command::Credential(command) => credential::run(&instance, command, output).await,
@@ -151,7 +156,7 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         Command::Decisions(command) => decisions::run(&instance, command, output).await,
         Command::Ledger(command) => ledger::run(&instance, command, output).await,
         Command::Settings(command) => settings::run(&instance, command, output).await,
-        Command::Serve | Command::Migrate | Command::Config(_) => Ok(ExitCode::SUCCESS),
+        Command::Serve | Command::Demo(_) | Command::Migrate | Command::Config(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -2,3 +2,4 @@
 
 mod bed;
 mod bed_itself;
+mod demo;
