@@ -30,6 +30,8 @@ pub async fn serve(instance: Instance, stop: CancellationToken) -> Result<(), Ac
     workers.spawn(delivery::run(instance.clone(), stop.clone()));
     workers.spawn(clockwork(instance.clone(), stop.clone()));
     tokio::select! {
+        // First, since a stop ends the workers too and is no fault of theirs.
+        biased;
         () = stop.cancelled() => {}
         Some(ended) = workers.join_next() => {
             // A worker that ends by itself is broken; nothing may go on half.
