@@ -1,7 +1,7 @@
-//! Logs: text for people, JSON for machines, with `account`, `message`,
+//! Logs: text for people, JSON for machines, with `account`, `inbound_message`,
 //! `request` and `node` as fields.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -22,9 +22,14 @@ pub fn start(config: &LogConfig) -> Result<(), BadFilter> {
     let filter = EnvFilter::try_new(format!("{},{quiet}", config.filter)).map_err(BadFilter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.format {
-        LogFormat::Text => {
-            registry.with(fmt::layer().with_writer(io::stderr).with_target(false)).try_init()
-        }
+        LogFormat::Text => registry
+            .with(
+                fmt::layer()
+                    .with_ansi(io::stderr().is_terminal())
+                    .with_writer(io::stderr)
+                    .with_target(false),
+            )
+            .try_init(),
         LogFormat::Json => registry
             .with(fmt::layer().json().flatten_event(true).with_writer(io::stderr))
             .try_init(),

@@ -77,6 +77,7 @@ CREATE TABLE approver (
     person_id         uuid NOT NULL REFERENCES person (id),
     position          bigint NOT NULL,
     address           text NOT NULL,
+    address_key       text NOT NULL,
     name              text,
     locale            text NOT NULL,
     level             bigint NOT NULL,
@@ -86,6 +87,7 @@ CREATE TABLE approver (
 );
 
 CREATE INDEX approver_person ON approver (person_id);
+CREATE INDEX approver_by_address ON approver (address_key);
 
 -- A status never leads back, and a final one never leads on, but for the
 -- conflict that a late deny makes of an approval.

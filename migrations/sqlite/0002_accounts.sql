@@ -108,5 +108,5 @@ CREATE TABLE inbox_state (
 ) STRICT;
 
 -- What is due; a paused account never is.
-CREATE INDEX inbox_state_due ON inbox_state (due_at) WHERE paused_reason IS NULL;
+CREATE INDEX inbox_state_due ON inbox_state (due_at, account_id) WHERE paused_reason IS NULL;
 CREATE INDEX inbox_state_lease ON inbox_state (lease_node) WHERE lease_node IS NOT NULL;

@@ -77,6 +77,7 @@ CREATE TABLE approver (
     person_id         BLOB NOT NULL REFERENCES person (id),
     position          INTEGER NOT NULL,
     address           TEXT NOT NULL,
+    address_key       TEXT NOT NULL,
     name              TEXT,
     locale            TEXT NOT NULL,
     level             INTEGER NOT NULL,
@@ -86,6 +87,7 @@ CREATE TABLE approver (
 ) STRICT;
 
 CREATE INDEX approver_person ON approver (person_id);
+CREATE INDEX approver_by_address ON approver (address_key);
 
 -- A status never leads back, and a final one never leads on, but for the
 -- conflict that a late deny makes of an approval.

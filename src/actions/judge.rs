@@ -341,8 +341,8 @@ fn mail_facts(
         same_bytes_judged: loaded.same_bytes_judged,
         sender: loaded.sender,
         proof: proven.map_or(Proof::TokenOnly, |proven| proven.level),
-        token_is_covered: !proven
-            .is_some_and(|proven| proven.shortfalls.first() == Some(&Shortfall::TokenNotSigned)),
+        token_is_covered: proven
+            .is_none_or(|proven| proven.shortfalls.first() != Some(&Shortfall::TokenNotSigned)),
         evidence_is_pending: false,
         policy,
     }

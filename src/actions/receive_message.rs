@@ -102,7 +102,7 @@ pub async fn receive(
         (unjudged(Reason::TooLarge, "", now), None, None)
     };
     let inbound =
-        new_inbound(id, account, &opened, arrived, hash, first_seen_at, judgement.clone());
+        new_inbound(id, account, &opened, arrived, (hash, first_seen_at), judgement.clone());
     inbound_messages::add(tx, &inbound).await?;
     tell_judged(instance, story, &inbound, &judgement);
     if let (Some(concluded), Some(loaded)) = (&concluded, &loaded) {
@@ -335,7 +335,7 @@ async fn note_bounce(
     {
         let facts = json!({"outbox_message": id, "state": State::Bounced, "message": judged.id, "status": status});
         story.tell(instance, Kind::DeliverySettled, None, facts, None);
-        tracing::warn!(outbox = %id, message = %judged.id, "a mail of ours bounced");
+        tracing::warn!(outbox = %id, inbound_message = %judged.id, "a mail of ours bounced");
     }
     Ok(())
 }
@@ -435,8 +435,7 @@ fn new_inbound(
     account: &InboxAccount,
     opened: &Opened,
     arrived: Arrived,
-    sha256: [u8; 32],
-    first_seen_at: DateTime<Utc>,
+    (sha256, first_seen_at): ([u8; 32], DateTime<Utc>),
     judgement: Judgement,
 ) -> NewInbound {
     /// Of a header that is shown in lists.
@@ -498,6 +497,6 @@ fn tell_judged(
     });
     let request = judgement.access_request_id;
     story.tell(instance, Kind::MessageJudged, request, facts, Some(private));
-    tracing::info!(account = %inbound.account_id, message = %inbound.id,
+    tracing::info!(account = %inbound.account_id, inbound_message = %inbound.id,
         disposition = %judgement.disposition, reason = %judgement.reason, "mail judged");
 }

@@ -12,7 +12,9 @@ use crate::{
             AccessRequest, Approver, ApproverState, Quorum, Requester, Status,
             submission::{FieldProblem, Submission, SubmittedApprover},
         },
+        address::EmailAddress,
         ids::PersonId,
+        inbox_account::InboxAccount,
         ledger::Kind,
         person::Person,
         settings::Settings,
@@ -37,6 +39,10 @@ pub async fn submit_request(
     let account = sending_account(&mut tx, &submission).await?;
     let inboxes = inbox_accounts::list(&mut tx).await?;
     ReplyRoad::of(&account, &inboxes)?;
+    let own = own_addresses(&submission, &account, &inboxes);
+    if !own.is_empty() {
+        return Err(ActionError::Invalid(own));
+    }
 
     let requester = resolve_requester(instance, &mut tx, &mut story, &submission).await?;
     let approvers =
@@ -72,6 +78,32 @@ pub async fn submit_request(
     instance.wake.delivery.notify_one();
     tracing::info!(request = %id, reference = %request.reference(), "access request submitted");
     super::requests::find(instance, &id.to_string()).await
+}
+
+/// Whoever is named by an address of ours would be answered by ourselves.
+fn own_addresses(
+    submission: &Submission,
+    account: &SmtpAccount,
+    inboxes: &[InboxAccount],
+) -> Vec<FieldProblem> {
+    let is_ours = |address: &EmailAddress| {
+        account.sender.is_same_mailbox(address)
+            || inboxes
+                .iter()
+                .flat_map(|inbox| &inbox.addresses)
+                .any(|own| own.is_same_mailbox(address))
+    };
+    let requester = ("/requester/email".to_owned(), &submission.requester.email);
+    let approvers = submission
+        .approvers
+        .iter()
+        .enumerate()
+        .map(|(n, approver)| (format!("/approvers/{n}/email"), &approver.email));
+    std::iter::once(requester)
+        .chain(approvers)
+        .filter(|(_, address)| is_ours(address))
+        .map(|(field, _)| FieldProblem::new(field, "is an address of this system itself"))
+        .collect()
 }
 
 async fn sending_account(tx: &mut Tx, submission: &Submission) -> Result<SmtpAccount, ActionError> {

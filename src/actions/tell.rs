@@ -179,7 +179,7 @@ async fn ask(
         in_reply_to: in_reply_to.map(str::to_owned),
         not_after: Some(request.expires_at),
     };
-    let id = enqueue(instance, tx, story, request, &road, mail, &notification).await?;
+    let id = enqueue(instance, tx, story, (request, &road), mail, &notification).await?;
     let row = TokenRow {
         lookup_hash: token.lookup_hash(),
         purpose: claims.purpose.code().to_owned(),
@@ -248,7 +248,7 @@ pub(super) async fn outcome(
     let ended_at = request.closed_at.unwrap_or_else(|| instance.clock.now());
     let notification = Notification::Outcome { request, ending, ended_at, votes: &votes };
     let mail = to_requester(instance, tx, &road, request, Kind::Outcome).await?;
-    enqueue(instance, tx, story, request, &road, mail, &notification).await?;
+    enqueue(instance, tx, story, (request, &road), mail, &notification).await?;
     Ok(())
 }
 
@@ -266,7 +266,7 @@ pub(super) async fn level_reached(
     let notification =
         Notification::LevelReached { request, passed, next: request.level, votes: &votes };
     let mail = to_requester(instance, tx, &road, request, Kind::LevelReached).await?;
-    enqueue(instance, tx, story, request, &road, mail, &notification).await?;
+    enqueue(instance, tx, story, (request, &road), mail, &notification).await?;
     Ok(())
 }
 
@@ -308,7 +308,7 @@ pub(super) async fn receipt(
         in_reply_to: None,
         not_after: None,
     };
-    enqueue(instance, tx, story, request, &road, mail, &notification).await?;
+    enqueue(instance, tx, story, (request, &road), mail, &notification).await?;
     Ok(())
 }
 
@@ -400,8 +400,7 @@ async fn enqueue(
     instance: &Instance,
     tx: &mut Tx,
     story: &mut Story,
-    request: &AccessRequest,
-    road: &Road,
+    (request, road): (&AccessRequest, &Road),
     mail: Mail<'_>,
     notification: &Notification<'_>,
 ) -> Result<OutboxMessageId, ActionError> {
@@ -452,6 +451,8 @@ pub async fn test_mail(
     subject: Option<&str>,
     body: Option<&str>,
 ) -> Result<OutboxMessageId, ActionError> {
+    /// The caller sends it himself; a worker takes it only if he fails to.
+    const NOT_FOR_WORKERS: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
     let now = instance.clock.now();
     let mut tx = instance.store.begin().await?;
     let (settings, _) = settings::find(&mut tx).await?;
@@ -489,7 +490,7 @@ pub async fn test_mail(
         message_id,
         raw: composed.raw,
         text: composed.text,
-        due_at: now,
+        due_at: now + NOT_FOR_WORKERS,
         not_after: None,
         enqueued_at: now,
     };

@@ -134,7 +134,7 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
     };
     let config = load()?;
     // A command's own words are its output; the log speaks only of trouble.
-    let quiet = LogConfig { filter: "warn".to_owned(), ..config.log.clone() };
+    let quiet = LogConfig { filter: "error".to_owned(), ..config.log.clone() };
     telemetry::start(if std::env::var_os("COUNTERSIGN_LOG_FILTER").is_some() {
         &config.log
     } else {

@@ -181,14 +181,12 @@ pub async fn test_account(
     let (result, sentence) = match open(instance, account, &mut log).await? {
         Err(error) => (unreachable(&error), format!("SMTP account `{}`: {error}", account.name)),
         Ok(mut connection) => {
-            let began = tokio::time::Instant::now();
-            let sent =
-                connection.send(claimed.mail_from.as_ref(), &claimed.recipient, &claimed.raw).await;
+            let (from, to) = (claimed.mail_from.as_ref(), &claimed.recipient);
+            let sent = connection.send_logged(from, to, &claimed.raw, &mut log).await;
             let step = sent.step;
             let result = send_result(sent);
             connection.quit().await;
             let words = words_of(&result);
-            log.add(step, began, &words);
             let sentence = match &result {
                 SendResult::Accepted { .. } => {
                     format!(

@@ -160,10 +160,7 @@ fn only_tls_is_spoken(server: &MailServer) -> bool {
 }
 
 fn ascii_host(typed: &str) -> String {
-    let host = typed
-        .trim()
-        .trim_start_matches('[')
-        .trim_end_matches([']', '.']);
+    let host = typed.trim().trim_start_matches('[').trim_end_matches([']', '.']);
     if host.is_ascii() {
         return host.to_owned();
     }
@@ -176,18 +173,16 @@ async fn resolve(
     log: &mut StepLog,
 ) -> Result<Vec<SocketAddr>, NetError> {
     let began = Instant::now();
-    let found: Vec<SocketAddr> = timeout(
-        timeouts.connect,
-        lookup_host((peer.host.as_str(), peer.port)),
-    )
-    .await
-    .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
-    .map_err(|error| NetError {
-        words: super::step::printable(&error.to_string()),
-        source: Some(Box::new(error)),
-        ..peer.error(StepName::Dns, Failure::UnknownHost, "")
-    })?
-    .collect();
+    let found: Vec<SocketAddr> =
+        timeout(timeouts.connect, lookup_host((peer.host.as_str(), peer.port)))
+            .await
+            .map_err(|_| peer.timed_out(StepName::Dns, timeouts.connect))?
+            .map_err(|error| NetError {
+                words: super::step::printable(&error.to_string()),
+                source: Some(Box::new(error)),
+                ..peer.error(StepName::Dns, Failure::UnknownHost, "")
+            })?
+            .collect();
     let (allowed, forbidden): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|a| may_be_called(a.ip()));
     let listed = |addresses: &[SocketAddr]| {
@@ -217,20 +212,14 @@ async fn connect(
     log: &mut StepLog,
 ) -> Result<(TcpStream, SocketAddr), NetError> {
     let began = Instant::now();
-    let attempts = addresses
-        .iter()
-        .take(ADDRESSES_MAX)
-        .zip(0_u32..)
-        .map(|(&address, nth)| {
-            Box::pin(async move {
-                if nth > 0 {
-                    sleep(ATTEMPTS_APART * nth).await;
-                }
-                TcpStream::connect(address)
-                    .await
-                    .map(|stream| (stream, address))
-            })
-        });
+    let attempts = addresses.iter().take(ADDRESSES_MAX).zip(0_u32..).map(|(&address, nth)| {
+        Box::pin(async move {
+            if nth > 0 {
+                sleep(ATTEMPTS_APART * nth).await;
+            }
+            TcpStream::connect(address).await.map(|stream| (stream, address))
+        })
+    });
     let ((stream, address), _) = timeout(timeouts.connect, select_ok(attempts))
         .await
         .map_err(|_| peer.timed_out(StepName::Connect, timeouts.connect))?

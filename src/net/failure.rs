@@ -4,7 +4,7 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
-use super::{step::StepName, wire::LimitReached};
+use super::{step_name::StepName, wire::LimitReached};
 use crate::protocol::imap_guard::Hostile;
 
 /// What went wrong, as far as it changes what is done next.
@@ -151,18 +151,11 @@ impl Peer {
     /// The error of a stream that was already open.
     pub fn io_error(&self, step: StepName, error: io::Error) -> NetError {
         let kind = Failure::of_io(&error);
-        NetError {
-            source: Some(Box::new(error)),
-            ..self.error(step, kind, "")
-        }
+        NetError { source: Some(Box::new(error)), ..self.error(step, kind, "") }
     }
 
     pub fn timed_out(&self, step: StepName, after: Duration) -> NetError {
-        self.error(
-            step,
-            Failure::TimedOut,
-            &format!("no answer within {} s", after.as_secs()),
-        )
+        self.error(step, Failure::TimedOut, &format!("no answer within {} s", after.as_secs()))
     }
 }
 
@@ -181,14 +174,8 @@ pub struct NetError {
 
 impl fmt::Display for NetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            host, port, step, ..
-        } = self;
-        write!(
-            f,
-            "`{host}:{port}` at step `{step}`: {}",
-            self.kind.sentence()
-        )?;
+        let Self { host, port, step, .. } = self;
+        write!(f, "`{host}:{port}` at step `{step}`: {}", self.kind.sentence())?;
         if !self.words.is_empty() {
             write!(f, ": {}", self.words)?;
         }
@@ -230,15 +217,8 @@ mod tests {
 
     #[test]
     fn an_error_names_host_port_and_step() {
-        let peer = Peer {
-            host: "imap.x.test".into(),
-            port: 993,
-        };
-        let error = peer.error(
-            StepName::Auth,
-            Failure::LoginRefused,
-            "[AUTH]\r\n\u{1b}[2Jno",
-        );
+        let peer = Peer { host: "imap.x.test".into(), port: 993 };
+        let error = peer.error(StepName::Auth, Failure::LoginRefused, "[AUTH]\r\n\u{1b}[2Jno");
         assert_eq!(
             error.to_string(),
             "`imap.x.test:993` at step `auth`: the server refused the login: [AUTH]\\u{d}\\u{a}\\u{1b}[2Jno"

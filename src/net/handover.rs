@@ -104,9 +104,7 @@ impl Handover {
             if let Filter::Guard(guard) = &mut self.filter {
                 let literal_max = self.wire.allowance().left();
                 let leftover = std::mem::take(&mut self.leftover);
-                guard
-                    .pass(&leftover, literal_max, &mut self.ready)
-                    .map_err(io::Error::other)?;
+                guard.pass(&leftover, literal_max, &mut self.ready).map_err(io::Error::other)?;
             }
             self.swallowed = None;
             if let Some(reader) = self.reader.take() {
@@ -138,11 +136,7 @@ impl Handover {
                     if *column == REPLY_CODE_DIGITS && matches!(byte, b'\r' | b'\n') {
                         self.ready.push(b' ');
                     }
-                    *column = if byte == b'\n' {
-                        0
-                    } else {
-                        column.saturating_add(1)
-                    };
+                    *column = if byte == b'\n' { 0 } else { column.saturating_add(1) };
                     self.ready.push(if byte.is_ascii() { byte } else { b'?' });
                 }
             }
@@ -241,10 +235,7 @@ mod tests {
         for part in ["A1 ", "LOGIN \"\"", " \"\"\r\n"] {
             stream.write_all(part.as_bytes()).await.unwrap();
         }
-        assert_eq!(
-            read(&mut stream).await,
-            "A1 OK logged in already\r\n* 1 EXISTS\r\n"
-        );
+        assert_eq!(read(&mut stream).await, "A1 OK logged in already\r\n* 1 EXISTS\r\n");
         stream.write_all(b"A2 NOOP\r\n").await.unwrap();
         let mut heard = [0; 9];
         far.read_exact(&mut heard).await.unwrap();
@@ -272,9 +263,7 @@ mod tests {
         let mut stream = Handover::to_imap(wire, Vec::new());
         stream.write_all(b"A1 LOGIN\r\n").await.unwrap();
         read(&mut stream).await;
-        far.write_all(b"* 1 FETCH (BODY[] {1001}\r\n")
-            .await
-            .unwrap();
+        far.write_all(b"* 1 FETCH (BODY[] {1001}\r\n").await.unwrap();
         let error = stream.read(&mut [0; 256]).await.unwrap_err();
         assert_eq!(Failure::of_io(&error), Failure::TooLarge);
     }

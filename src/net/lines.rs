@@ -95,15 +95,9 @@ mod tests {
         let (mut cut, mut far) = lines();
         far.write_all(b"half").await.unwrap();
         drop(far);
-        assert_eq!(
-            Failure::of_io(&cut.line().await.unwrap_err()),
-            Failure::Closed
-        );
+        assert_eq!(Failure::of_io(&cut.line().await.unwrap_err()), Failure::Closed);
         let (mut endless, mut far) = lines();
         far.write_all(&[b'a'; LINE_OCTETS_MAX + 1]).await.unwrap();
-        assert_eq!(
-            Failure::of_io(&endless.line().await.unwrap_err()),
-            Failure::TooLarge
-        );
+        assert_eq!(Failure::of_io(&endless.line().await.unwrap_err()), Failure::TooLarge);
     }
 }

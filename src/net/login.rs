@@ -24,10 +24,7 @@ pub enum Secret {
 impl Login {
     pub fn password(username: &str, password: &str) -> Self {
         let secret = Secret::Password(Zeroizing::new(password.to_owned()));
-        Self {
-            username: username.to_owned(),
-            secret,
-        }
+        Self { username: username.to_owned(), secret }
     }
 
     /// A server's words without our secret: some repeat the line they refuse.
@@ -69,14 +66,9 @@ mod tests {
     #[test]
     fn a_login_shows_its_secret_nowhere() {
         let login = Login::password("ana", "s3cret!");
-        assert_eq!(
-            format!("{login:?}"),
-            "Login { username: \"ana\", secret: Password(..) }"
-        );
-        let echoed = format!(
-            "BAD LOGIN ana s3cret! / {} / AGFuYQBzM2NyZXQh",
-            STANDARD.encode("s3cret!")
-        );
+        assert_eq!(format!("{login:?}"), "Login { username: \"ana\", secret: Password(..) }");
+        let echoed =
+            format!("BAD LOGIN ana s3cret! / {} / AGFuYQBzM2NyZXQh", STANDARD.encode("s3cret!"));
         assert_eq!(
             login.redacted(&echoed),
             "BAD LOGIN ana [not shown] / [not shown] / [not shown]"

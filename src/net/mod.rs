@@ -28,6 +28,7 @@ pub mod pop3;
 pub mod reach;
 pub mod smtp;
 pub mod step;
+mod step_name;
 pub mod tls;
 pub mod wire;
 

@@ -160,6 +160,17 @@ impl Smtp {
         recipient: &EmailAddress,
         message: &[u8],
     ) -> Sent {
+        self.send_logged(mail_from, recipient, message, &mut StepLog::default()).await
+    }
+
+    /// The same, with each step and the server's words to it written down.
+    pub async fn send_logged(
+        &mut self,
+        mail_from: Option<&EmailAddress>,
+        recipient: &EmailAddress,
+        message: &[u8],
+        log: &mut StepLog,
+    ) -> Sent {
         let message = with_crlf(message);
         if let Some((code, enhanced, text)) = self.cannot_carry(&message) {
             let step = StepName::Mail;
@@ -176,9 +187,15 @@ impl Smtp {
             (StepName::Data, "DATA".to_owned(), self.timeouts.data, 3),
         ];
         for (step, command, wait, class) in steps {
+            let began = Instant::now();
             match self.command(step, &command, wait, class).await {
-                Ok(_) => {}
+                // DATA is told with the answer to the final dot.
+                Ok(_) if step == StepName::Data => {}
+                Ok(reply) => {
+                    log.add(step, began, &format!("{} {}", reply.code(), text_of(&reply)));
+                }
                 Err(NotDone::Refused { code, text }) => {
+                    log.add(step, began, &format!("{code} {text}"));
                     self.clear(code).await;
                     return Sent { step, outcome: refused(step, code, &text) };
                 }
@@ -187,7 +204,12 @@ impl Smtp {
                 }
             }
         }
-        Sent { step: StepName::Data, outcome: self.content(&message).await }
+        let began = Instant::now();
+        let outcome = self.content(&message).await;
+        if let Outcome::Accepted { code, text } | Outcome::Refused { code, text, .. } = &outcome {
+            log.add(StepName::Data, began, &format!("{code} {text}"));
+        }
+        Sent { step: StepName::Data, outcome }
     }
 
     /// Whether the server still listens (NOOP).

@@ -4,10 +4,7 @@
 //! inside a savepoint: one that cannot be judged rolls back alone, counts a
 //! failure, and is quarantined at the third.
 
-use super::{
-    mailbox::Item,
-    visit::{Visit, VisitError},
-};
+use super::{errand::Errand, error::VisitError, mailbox::Item};
 use crate::{
     actions::{
         ActionError, Story,
@@ -29,7 +26,7 @@ const OCTETS_MAX: usize = 32 * 1024 * 1024;
 const TRIES_MAX: i64 = 3;
 
 pub(super) struct Batch<'a> {
-    visit: &'a Visit<'a>,
+    visit: &'a Errand<'a>,
     around: Surroundings,
     waiting: Vec<(Item, Arrived)>,
     octets: usize,
@@ -48,7 +45,7 @@ pub(super) struct Committed {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) async fn new(visit: &'a Visit<'a>) -> Result<Self, VisitError> {
+    pub(super) async fn new(visit: &'a Errand<'a>) -> Result<Self, VisitError> {
         let mut tx = visit.instance.store.read().await?;
         let around = Surroundings::load(&mut tx).await?;
         Ok(Self { visit, around, waiting: Vec::new(), octets: 0 })
@@ -98,12 +95,7 @@ impl<'a> Batch<'a> {
         committed: &mut Committed,
     ) -> Result<(), VisitError> {
         let hash = sha256(&arrived.raw);
-        // A message without a name of its own is known by its bytes.
-        let by_hash = self.visit.rescan || item.key.is_none();
-        if by_hash
-            && let Some(known) =
-                inbound_messages::find_by_hash(tx, self.visit.account.id, &hash).await?
-        {
+        if let Some(known) = self.known_by_its_bytes(tx, &item, &hash).await? {
             self.recognise(tx, item, &known, hash, committed).await?;
             return Ok(());
         }
@@ -122,8 +114,30 @@ impl<'a> Batch<'a> {
                 let trouble = trouble_of_one_message(error)?;
                 tx.rollback_to("message").await?;
                 tx.release("message").await?;
-                self.failed(tx, story, item, arrived, &trouble, committed).await
+                self.failed(tx, story, (item, arrived), &trouble, committed).await
             }
+        }
+    }
+
+    /// The message that came with these bytes before, where the bytes are what
+    /// it is known by: the server gives it no name, or has renumbered the
+    /// folder. The same bytes twice under one numbering are two messages.
+    async fn known_by_its_bytes(
+        &self,
+        tx: &mut Tx,
+        item: &Item,
+        sha256: &[u8; 32],
+    ) -> Result<Option<inbound_messages::InboundMessage>, StoreError> {
+        let account = self.visit.account.id;
+        if item.key.is_none() {
+            return inbound_messages::find_by_hash(tx, account, sha256).await;
+        }
+        let earlier = copies::find_by_hash(tx, account, sha256).await?.filter(|copy| {
+            (copy.folder.as_str(), copy.validity) != (self.visit.folder, self.visit.validity)
+        });
+        match earlier.and_then(|copy| copy.inbound_message_id) {
+            Some(id) => inbound_messages::find(tx, id).await,
+            None => Ok(None),
         }
     }
 
@@ -205,7 +219,10 @@ impl<'a> Batch<'a> {
             reason: known.judgement.reason,
             sha256,
         };
-        self.keep(tx, &item, &received, known.is_whole).await?;
+        // Without a name of its own it is on record under its bytes already.
+        if item.key.is_some() {
+            self.keep(tx, &item, &received, known.is_whole).await?;
+        }
         committed.recognised += 1;
         if known.is_whole && received.disposition != Disposition::Deferred {
             committed.deletable.push(item);
@@ -217,8 +234,7 @@ impl<'a> Batch<'a> {
         &self,
         tx: &mut Tx,
         story: &mut Story,
-        item: Item,
-        arrived: Arrived,
+        (item, arrived): (Item, Arrived),
         trouble: &str,
         committed: &mut Committed,
     ) -> Result<(), VisitError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::visit::VisitError;
+use super::error::VisitError;
 use crate::{
     actions::{ActionError, Instance, credentials},
     domain::inbox_account::{InboxAccount, Protocol},
@@ -150,7 +150,7 @@ pub async fn test_account(
                 account.folder
             );
         }
-        Err(VisitError { action: Some(error), .. }) => return Err(error),
+        Err(VisitError { action: Some(error), .. }) => return Err(*error),
         Err(error) => report.sentence = error.to_string(),
     }
     report.steps = log.into_steps();

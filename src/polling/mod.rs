@@ -7,6 +7,8 @@
 //! by the clock; [`poll_now`] visits any enabled account once.
 
 mod batch;
+mod errand;
+mod error;
 mod mailbox;
 mod visit;
 
@@ -17,8 +19,9 @@ use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+pub use error::VisitError;
 pub use mailbox::{TestReport, test_account};
-pub use visit::{Summary, VisitError};
+pub use visit::Summary;
 
 use crate::{
     actions::{ActionError, Instance, receive_message},
@@ -273,7 +276,7 @@ async fn judge_deferred(instance: &Instance) -> Result<(), ActionError> {
     };
     for id in due {
         if let Err(error) = judge_one_again(instance, id).await {
-            tracing::error!(message = %id, "could not be judged again: {error}");
+            tracing::error!(inbound_message = %id, "could not be judged again: {error}");
         }
     }
     Ok(())

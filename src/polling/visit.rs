@@ -1,17 +1,19 @@
 //! One visit to one mailbox: list, plan, fetch, commit, delete, in the order
 //! that loses nothing.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
     batch::{Batch, Committed},
+    errand::Errand,
+    error::VisitError,
     mailbox::{self, Item, Mailbox},
 };
 use crate::{
-    actions::{ActionError, Instance},
+    actions::Instance,
     domain::inbox_account::{
         InboxAccount,
         cursor::{self, ImapFinding, ImapListed, Known, Manner, Place, PopFinding, PopListed},
@@ -19,10 +21,10 @@ use crate::{
     net::{
         imap::Imap,
         pop3::Pop3,
-        step::{Failure, NetError, StepLog},
+        step::{NetError, StepLog},
     },
     store::{
-        StoreError, inbox_state,
+        inbox_state,
         inbox_state::Lease,
         mailbox::{self as copies, CopyState},
     },
@@ -48,123 +50,6 @@ pub struct Summary {
     pub took_ms: u64,
 }
 
-/// Why a visit failed: which account, where, at which step, in whose words.
-#[derive(Debug)]
-pub struct VisitError {
-    account: String,
-    pub step: &'static str,
-    text: String,
-    pub is_refused_login: bool,
-    /// How long the server asks to be left alone.
-    pub retry_after: Option<Duration>,
-    is_stop: bool,
-    /// Ours or the store's, not the server's.
-    pub(super) action: Option<ActionError>,
-}
-
-impl VisitError {
-    fn new(account: &InboxAccount, step: &'static str, text: String) -> Self {
-        Self {
-            account: account.name.clone(),
-            step,
-            text,
-            is_refused_login: false,
-            retry_after: None,
-            is_stop: false,
-            action: None,
-        }
-    }
-
-    pub(super) fn of_net(account: &InboxAccount, error: NetError) -> Self {
-        Self {
-            is_refused_login: error.kind == Failure::LoginRefused,
-            retry_after: match error.kind {
-                Failure::ServerBusy { retry_after } => retry_after,
-                _ => None,
-            },
-            ..Self::new(account, error.step.as_str(), error.to_string())
-        }
-    }
-
-    pub(super) fn of_problem(account: &InboxAccount, step: &'static str, text: &str) -> Self {
-        Self::new(account, step, text.to_owned())
-    }
-
-    pub(super) fn too_long(account: &InboxAccount, limit: Duration) -> Self {
-        Self::new(
-            account,
-            "visit",
-            format!("the visit took longer than {} s and was broken off", limit.as_secs()),
-        )
-    }
-
-    pub(super) fn stopped(account: &InboxAccount) -> Self {
-        Self { is_stop: true, ..Self::new(account, "visit", "the service is stopping".to_owned()) }
-    }
-
-    pub(super) fn lease_lost() -> Self {
-        Self {
-            account: String::new(),
-            step: "lease",
-            text: "another node has taken this account over".to_owned(),
-            is_refused_login: false,
-            retry_after: None,
-            is_stop: true,
-            action: None,
-        }
-    }
-
-    pub(super) fn is_stop(&self) -> bool {
-        self.is_stop
-    }
-}
-
-impl fmt::Display for VisitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inbox account `{}`: {}", self.account, self.text)
-    }
-}
-
-impl std::error::Error for VisitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.action.as_ref().map(|error| error as _)
-    }
-}
-
-impl From<ActionError> for VisitError {
-    fn from(error: ActionError) -> Self {
-        let is_stop = matches!(error, ActionError::Store(StoreError::LeaseLost));
-        Self {
-            account: String::new(),
-            step: "store",
-            text: error.to_string(),
-            is_refused_login: false,
-            retry_after: None,
-            is_stop,
-            action: Some(error),
-        }
-    }
-}
-
-impl From<StoreError> for VisitError {
-    fn from(error: StoreError) -> Self {
-        ActionError::from(error).into()
-    }
-}
-
-/// What every part of a visit needs.
-pub(super) struct Visit<'a> {
-    pub instance: &'a Instance,
-    pub account: &'a InboxAccount,
-    pub lease: &'a Lease,
-    /// As the store names it; POP3 knows only INBOX.
-    pub folder: &'a str,
-    /// UIDVALIDITY; 0 for POP3.
-    pub validity: i64,
-    /// The server renumbered: what is fetched may be known by its bytes.
-    pub rescan: bool,
-}
-
 /// Everything known before the first message is fetched.
 struct Plan {
     history: Vec<Item>,
@@ -172,6 +57,8 @@ struct Plan {
     oversize: Vec<Item>,
     delete_now: Vec<Item>,
     forget: Vec<String>,
+    /// The server renumbered the folder: everything is listed again.
+    rescan: bool,
     listed: usize,
     /// The highest UID listed; IMAP only.
     highest: Option<u32>,
@@ -191,7 +78,7 @@ pub(super) async fn visit(
     };
     let baseline_at = state.as_ref().and_then(|state| state.baseline_at);
     let baseline_taken = state.as_ref().is_some_and(|state| state.baseline_taken);
-    let mut visit = Visit { instance, account, lease, folder: "INBOX", validity: 0, rescan: false };
+    let mut visit = Errand { instance, account, lease, folder: "INBOX", validity: 0 };
     let plan = match &mut mailbox {
         Mailbox::Imap(imap) => {
             visit.folder = &account.folder;
@@ -241,7 +128,7 @@ fn known(state: CopyState) -> Option<Known> {
 }
 
 async fn plan_imap(
-    visit: &mut Visit<'_>,
+    visit: &mut Errand<'_>,
     imap: &mut Imap,
     baseline_at: Option<DateTime<Utc>>,
 ) -> Result<Plan, VisitError> {
@@ -249,21 +136,20 @@ async fn plan_imap(
     let failed = |error: NetError| VisitError::of_net(account, error);
     let selected = imap.select(&account.folder).await.map_err(failed)?;
     visit.validity = i64::from(selected.uid_validity);
-    let (place, stored) = {
+    let (place, waiting) = {
         let mut tx = visit.instance.store.read().await?;
         let place = copies::place(&mut tx, account.id, visit.folder).await?;
-        let validity = place.map_or(visit.validity, |place| place.uid_validity);
-        (place, copies::known_uids(&mut tx, account.id, visit.folder, validity).await?)
+        let (id, validity, state) = (account.id, visit.validity, CopyState::ToDelete);
+        let waiting = copies::list_in_state(&mut tx, id, visit.folder, validity, state).await?;
+        (place, waiting)
     };
     let place = place.map(|place| Place {
         uid_validity: u32::try_from(place.uid_validity).unwrap_or(0),
         last_uid: u32::try_from(place.last_uid).unwrap_or(0),
     });
-    let known: BTreeMap<u32, Known> = stored
-        .iter()
-        .filter_map(|(uid, state)| Some((uid.parse().ok()?, known(*state)?)))
-        .collect();
-    let from = cursor::first_uid_to_list(place, selected.uid_validity, account.keep_copy, &known);
+    let waiting: BTreeMap<u32, Known> =
+        waiting.iter().filter_map(|copy| Some((copy.uid.parse().ok()?, Known::ToDelete))).collect();
+    let from = cursor::first_uid_to_list(place, selected.uid_validity, account.keep_copy, &waiting);
     let listed: Vec<ImapListed> = imap
         .list_from(from)
         .await
@@ -275,6 +161,17 @@ async fn plan_imap(
             internal_date: m.internal_date,
         })
         .collect();
+    // Only what is listed is looked up: a mailbox may keep a million behind it.
+    let uids: Vec<String> = listed.iter().map(|message| message.uid.to_string()).collect();
+    let stored = {
+        let mut tx = visit.instance.store.read().await?;
+        copies::known_among(&mut tx, account.id, visit.folder, visit.validity, &uids).await?
+    };
+    let known: BTreeMap<u32, Known> = stored
+        .iter()
+        .filter_map(|(uid, state)| Some((uid.parse().ok()?, known(*state)?)))
+        .chain(waiting)
+        .collect();
     let plan = cursor::plan_imap(&ImapFinding {
         manner: manner(account),
         baseline_at: baseline_at.unwrap_or_default(),
@@ -284,7 +181,6 @@ async fn plan_imap(
         listed: &listed,
         known: &known,
     });
-    visit.rescan = plan.rescan;
     let by_uid: BTreeMap<u32, &ImapListed> = listed.iter().map(|m| (m.uid, m)).collect();
     let items = |uids: Vec<u32>| -> Vec<Item> {
         uids.into_iter()
@@ -305,13 +201,14 @@ async fn plan_imap(
         oversize: items(plan.oversize),
         delete_now: items(plan.delete_now),
         forget: forget.iter().map(u32::to_string).collect(),
+        rescan: plan.rescan,
         highest: listed.iter().map(|m| m.uid).max().or((from > 1).then(|| from - 1)).or(Some(0)),
         listed: listed.len(),
     })
 }
 
 async fn plan_pop3(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     pop3: &mut Pop3,
     baseline_taken: bool,
 ) -> Result<Plan, VisitError> {
@@ -358,6 +255,7 @@ async fn plan_pop3(
         oversize: items(plan.oversize),
         delete_now: items(plan.delete_now),
         forget: plan.forget,
+        rescan: false,
         highest: None,
         listed: listed.len(),
     })
@@ -365,7 +263,7 @@ async fn plan_pop3(
 
 /// Writes down what is history, and forgets what the server no longer has.
 async fn note_history(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     plan: &Plan,
     baseline_taken: bool,
 ) -> Result<(), VisitError> {
@@ -375,7 +273,7 @@ async fn note_history(
         None => plan.history.iter().filter_map(|item| item.key.clone()).collect(),
         Some(_) => Vec::new(),
     };
-    if history.is_empty() && plan.forget.is_empty() && !is_first_pop3 {
+    if history.is_empty() && plan.forget.is_empty() && !is_first_pop3 && !plan.rescan {
         return Ok(());
     }
     let mut tx = visit.instance.store.begin().await?;
@@ -384,6 +282,12 @@ async fn note_history(
     let account = visit.account.id;
     copies::forget(&mut tx, account, visit.folder, visit.validity, &plan.forget).await?;
     copies::add_history(&mut tx, account, visit.folder, visit.validity, &history, now).await?;
+    if plan.rescan {
+        // From now on what is committed counts under the new numbering, so a
+        // rescan that is broken off goes on where it was.
+        let place = copies::Place { uid_validity: visit.validity, last_uid: 0 };
+        copies::set_place(&mut tx, account, visit.folder, place).await?;
+    }
     if is_first_pop3 {
         inbox_state::set_baseline_taken(&mut tx, account).await?;
     }
@@ -393,7 +297,7 @@ async fn note_history(
 
 /// Fetches and commits in batches; what may be deleted is added to `to_delete`.
 async fn carry_out(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: &mut Mailbox,
     fetch: &[Item],
     oversize: &[Item],
@@ -432,7 +336,12 @@ async fn carry_out(
     Ok(())
 }
 
-fn note(visit: &Visit<'_>, committed: Committed, to_delete: &mut Vec<Item>, summary: &mut Summary) {
+fn note(
+    visit: &Errand<'_>,
+    committed: Committed,
+    to_delete: &mut Vec<Item>,
+    summary: &mut Summary,
+) {
     summary.fetched += committed.fetched;
     summary.oversize += committed.oversize;
     summary.recognised += committed.recognised;
@@ -447,7 +356,7 @@ fn note(visit: &Visit<'_>, committed: Committed, to_delete: &mut Vec<Item>, summ
 
 /// Deletes what is committed. POP3 only marks it here; see `finish`.
 async fn delete(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: &mut Mailbox,
     to_delete: &mut Vec<Item>,
     summary: &mut Summary,
@@ -466,7 +375,7 @@ async fn delete(
 
 /// Says goodbye; only now are a POP3 server's deletions true.
 async fn finish(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     mailbox: Mailbox,
     marked: &[Item],
     summary: &mut Summary,
@@ -479,7 +388,7 @@ async fn finish(
 }
 
 async fn note_deleted(
-    visit: &Visit<'_>,
+    visit: &Errand<'_>,
     items: &[Item],
     summary: &mut Summary,
 ) -> Result<(), VisitError> {
@@ -502,7 +411,7 @@ async fn note_deleted(
 
 /// Moves the place behind what is settled: before the first message that
 /// failed, so that it is listed again.
-async fn advance(visit: &Visit<'_>, highest: u32) -> Result<(), VisitError> {
+async fn advance(visit: &Errand<'_>, highest: u32) -> Result<(), VisitError> {
     let account = visit.account.id;
     let mut tx = visit.instance.store.begin().await?;
     inbox_state::fence(&mut tx, visit.lease).await?;

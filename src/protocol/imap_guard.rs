@@ -108,9 +108,7 @@ impl Guard {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if self.literal > 0 {
-                let count = usize::try_from(self.literal)
-                    .unwrap_or(usize::MAX)
-                    .min(rest.len());
+                let count = usize::try_from(self.literal).unwrap_or(usize::MAX).min(rest.len());
                 let (taken, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
                 if self.kind != Kind::Unwanted {
                     out.extend_from_slice(taken);
@@ -228,34 +226,22 @@ fn kind_of(head: &[u8]) -> Kind {
         return Kind::Text;
     }
     let is_line_end = head.last() == Some(&b'\n');
-    let mut words = head
-        .split(|byte| matches!(byte, b' ' | b'\r' | b'\n'))
-        .collect::<Vec<_>>();
+    let mut words = head.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).collect::<Vec<_>>();
     // The last word may still grow.
     words.pop();
     let is_one_of = |word: &[u8], names: &[&str]| {
-        names
-            .iter()
-            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+        names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
     };
     match words.as_slice() {
         [_, status, ..] if is_one_of(status, &["OK", "NO", "BAD", "BYE", "PREAUTH"]) => Kind::Text,
         [b"*", number, what, ..] if number.iter().all(u8::is_ascii_digit) => {
             let news = ["EXISTS", "RECENT", "EXPUNGE", "FETCH"];
-            if is_one_of(what, &news) {
-                Kind::Data
-            } else {
-                Kind::Unwanted
-            }
+            if is_one_of(what, &news) { Kind::Data } else { Kind::Unwanted }
         }
         [b"*", number] if number.iter().all(u8::is_ascii_digit) && !is_line_end => Kind::Unknown,
         [b"*", what, ..] => {
             let asked = ["CAPABILITY", "FLAGS", "LIST", "SEARCH"];
-            if is_one_of(what, &asked) {
-                Kind::Data
-            } else {
-                Kind::Unwanted
-            }
+            if is_one_of(what, &asked) { Kind::Data } else { Kind::Unwanted }
         }
         // No IMAP, or a tagged line without a status: the parser shall complain.
         [_, _, ..] => Kind::Data,
@@ -271,24 +257,16 @@ mod tests {
     /// The same verdict whole and byte by byte: a server chooses its packets.
     fn check(bytes: &[u8], expected: Result<(), Hostile>) {
         let mut whole = Vec::new();
-        assert_eq!(
-            Guard::default().pass(bytes, 100, &mut whole),
-            expected,
-            "whole"
-        );
+        assert_eq!(Guard::default().pass(bytes, 100, &mut whole), expected, "whole");
         let (mut guard, mut singly) = (Guard::default(), Vec::new());
-        let verdict = bytes
-            .iter()
-            .try_for_each(|byte| guard.pass(&[*byte], 100, &mut singly));
+        let verdict = bytes.iter().try_for_each(|byte| guard.pass(&[*byte], 100, &mut singly));
         assert_eq!(verdict, expected, "byte by byte");
         assert_eq!(whole, singly);
     }
 
     fn check_passed(bytes: &str, expected: &str) {
         let mut out = Vec::new();
-        Guard::default()
-            .pass(bytes.as_bytes(), 100, &mut out)
-            .unwrap();
+        Guard::default().pass(bytes.as_bytes(), 100, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         check(bytes.as_bytes(), Ok(()));
     }

@@ -184,7 +184,7 @@ pub async fn list(
 ) -> Result<Listed<ListedDecision>, StoreError> {
     let mut conditions = Conditions::default();
     conditions.id("d.access_request_id = ", filter.request.map(|id| id.0));
-    conditions.text("lower(a.address) = ", filter.approver.as_ref().map(EmailAddress::key));
+    conditions.text("a.address_key = ", filter.approver.as_ref().map(EmailAddress::key));
     conditions.text("d.answer = ", filter.answer.map(Vote::as_str));
     conditions.text("d.channel = ", filter.channel.as_deref());
     conditions.id(

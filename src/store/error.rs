@@ -1,7 +1,5 @@
 //! What can go wrong with the store; the variants differ by what is done next.
 
-use std::borrow::Cow;
-
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// Why the store did not do what it was asked.
@@ -167,7 +165,7 @@ const SQLITE_IO_ERROR: i32 = 10;
 const POSTGRES_PASSING: &[&str] =
     &["08", "53", "57", "58", "40", "55P03", "55006", "25006", "25P03", "25P04"];
 
-fn sqlite_primary(error: &dyn DatabaseError, code: &Cow<'_, str>) -> Option<i32> {
+fn sqlite_primary(error: &dyn DatabaseError, code: &str) -> Option<i32> {
     error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
     // The low byte of an extended code is the primary one.
     code.parse::<i32>().ok().map(|extended| extended & 0xff)
@@ -184,7 +182,7 @@ fn passes(error: &dyn DatabaseError) -> bool {
 /// An I/O error while SQLite synced, or PostgreSQL going away while it
 /// committed (connection exception, crash or shutdown, 40003 statement
 /// completion unknown).
-fn commit_may_have_happened(error: &dyn DatabaseError, code: &Cow<'_, str>) -> bool {
+fn commit_may_have_happened(error: &dyn DatabaseError, code: &str) -> bool {
     match sqlite_primary(error, code) {
         Some(primary) => primary == SQLITE_IO_ERROR,
         None => ["08", "57P", "40003", "58"].iter().any(|known| code.starts_with(known)),

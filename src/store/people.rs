@@ -3,7 +3,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Listed, Page, StoreError, Tx, columns::RowOf, listing::Conditions, tx::*};
+use super::{
+    Listed, Page, StoreError, Tx,
+    columns::{RowOf, holdable_option},
+    listing::Conditions,
+    tx::*,
+};
 use crate::domain::{
     address::EmailAddress,
     ids::PersonId,
@@ -54,7 +59,7 @@ pub async fn add(tx: &mut Tx, person: &Person, at: DateTime<Utc>) -> Result<(), 
         INSERT INTO person (id, name, locale, timezone, active, version, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
         person.id,
-        &person.name,
+        holdable_option(&person.name),
         &person.locale,
         &person.timezone,
         person.active,
@@ -146,7 +151,7 @@ pub async fn update(tx: &mut Tx, person: &Person, at: DateTime<Utc>) -> Result<b
         WHERE id = $1 AND version = $2",
         person.id,
         person.version,
-        &person.name,
+        holdable_option(&person.name),
         &person.locale,
         &person.timezone,
         person.active,

@@ -207,15 +207,16 @@ pub async fn add_approver(
     changed!(
         tx,
         "-- requests.add_approver
-        INSERT INTO approver (id, access_request_id, person_id, position, address, name, locale,
-            level, state)
+        INSERT INTO approver (id, access_request_id, person_id, position, address, address_key,
+            name, locale, level, state)
         VALUES ($1, $2, $3,
             (SELECT coalesce(max(position) + 1, 0) FROM approver WHERE access_request_id = $2),
-            $4, $5, $6, $7, $8)",
+            $4, $5, $6, $7, $8, $9)",
         approver.id,
         request,
         approver.person,
         approver.address.to_string(),
+        approver.address.key(),
         holdable_option(&approver.name),
         &approver.locale,
         approver.level,

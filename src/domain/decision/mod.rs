@@ -249,3 +249,6 @@ fn count(case: &Case<'_>, vote: Vote) -> Verdict {
     };
     Verdict { reason, effect: Some(Effect::Decide { approver: approver.id, vote, change }) }
 }
+
+#[cfg(test)]
+mod tests;

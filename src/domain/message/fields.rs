@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{findings::Findings, header::Header, parse::Limits};
+use super::{findings::Findings, header::Header, limits::Limits};
 
 /// Fields that must not stand twice in one mail (RFC 5322 §3.6, RFC 2045 §3).
 const ONCE_IN_A_MAIL: [&str; 13] = [

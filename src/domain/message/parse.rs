@@ -13,35 +13,11 @@ use super::{
 pub use super::{
     findings::Finding,
     header::Header,
+    limits::Limits,
     mailbox::{FromProblem, Mailbox},
     views::Attachment,
 };
 use crate::domain::address::EmailAddress;
-
-/// How much of a mail is read at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    pub size_bytes_max: usize,
-    /// Multiparts inside each other.
-    pub nesting_max: usize,
-    pub parts_max: usize,
-    /// Per header block, folded lines counted.
-    pub header_lines_max: usize,
-    /// Per field.
-    pub header_bytes_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            size_bytes_max: 25 * 1024 * 1024,
-            nesting_max: 20,
-            parts_max: 200,
-            header_lines_max: 1000,
-            header_bytes_max: 65_536,
-        }
-    }
-}
 
 /// Where a bounce of this mail would have gone (RFC 5321 §4.4), by the
 /// topmost Return-Path, which the receiving server writes.

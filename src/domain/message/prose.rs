@@ -5,7 +5,7 @@
 use super::{
     parse::Message,
     phrases::{Phrases, fold, phrases},
-    report::{RECIPIENTS_MAX, RecipientReport, clipped},
+    recipient::{RECIPIENTS_MAX, RecipientReport, clipped},
 };
 use crate::domain::address::EmailAddress;
 

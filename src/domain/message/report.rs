@@ -10,9 +10,11 @@ use super::{
     fields::{self, Owner},
     findings::Findings,
     header::{self, Header},
-    parse::{Limits, Message},
+    limits::Limits,
+    parse::Message,
     phrases::{Phrases, fold, phrases},
     prose::{first_status, says_delayed, told_recipients},
+    recipient::{RECIPIENTS_MAX, clipped},
     structure::Part,
     thread,
 };
@@ -36,21 +38,7 @@ pub enum ReportKind {
     Denied,
 }
 
-/// What is said of one recipient.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct RecipientReport {
-    /// The address as we wrote it, if the report knows.
-    pub original: Option<String>,
-    /// The address the mail went to in the end.
-    #[serde(rename = "final")]
-    pub final_recipient: Option<String>,
-    /// `failed`, `delayed`, …, lower case.
-    pub action: String,
-    /// RFC 3463: `5.1.1`.
-    pub status: Option<String>,
-    /// What the other server said.
-    pub diagnostic: Option<String>,
-}
+pub use super::recipient::RecipientReport;
 
 /// A bounce or receipt, read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -61,10 +49,6 @@ pub struct Report {
     pub original_message_id: Option<String>,
     pub original_envelope_id: Option<String>,
 }
-
-/// A mail to more people than this is not ours.
-pub(super) const RECIPIENTS_MAX: usize = 100;
-const DIAGNOSTIC_CHARS: usize = 500;
 
 /// Reads a delivery status notification, in the form of the RFC or not.
 pub(super) fn of_bounce(message: &Message, raw: &[u8], text: &str) -> Report {
@@ -238,13 +222,6 @@ fn address_of(field: &str) -> String {
     let address = field.split_once(';').map_or(field, |(_, address)| address);
     let address = address.trim().trim_start_matches('<').trim_end_matches('>');
     address.split_whitespace().next().unwrap_or_default().to_owned()
-}
-
-pub(super) fn clipped(text: &str) -> String {
-    let text =
-        text.split_once(';').filter(|(kind, _)| kind.len() < 20).map_or(text, |(_, rest)| rest);
-    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().take(DIAGNOSTIC_CHARS).collect()
 }
 
 /// The id of the mail that came back: from the returned mail or its header,

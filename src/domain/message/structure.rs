@@ -11,8 +11,8 @@ use super::{
     fields::{self, Owner, line_at},
     findings::Findings,
     header::{self, Header},
+    limits::Limits,
     parameters::Structured,
-    parse::Limits,
     transfer::Encoding,
 };
 

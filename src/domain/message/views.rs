@@ -9,7 +9,7 @@ use super::{
     cms,
     findings::Findings,
     flowed,
-    parse::Limits,
+    limits::Limits,
     structure::{self, Part},
     transfer::Encoding,
 };

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, Offset, Utc};
 use chrono_tz::Tz;
 
-use super::{languages, text};
+use super::languages;
 
 /// A language that notifications can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,7 +185,7 @@ impl Words {
     }
 
     /// Every text without a gap in it that may stand on a line of its own.
-    fn fixed(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn fixed(&self) -> impl Iterator<Item = &'static str> {
         let s = &self.sentences;
         [
             s.ask,
@@ -216,7 +216,7 @@ impl Words {
 
     /// The sentences that hold nothing but the words to write, or why an answer
     /// was not understood.
-    fn filled(&self) -> Vec<String> {
+    pub(super) fn filled(&self) -> Vec<String> {
         let s = &self.sentences;
         let asked = [s.how_to_answer, s.unexpected, s.not_you];
         let unclear = [
@@ -269,31 +269,6 @@ pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
-/// The line above which the answer belongs, in every language.
-pub fn answer_above_lines() -> impl Iterator<Item = String> {
-    Language::ALL.iter().map(|language| text::marker(language.words().answer_above))
-}
-
-/// The lines that stand in notifications of any language whatever they are
-/// about: each sentence of ours as one line (as HTML shows it) and as the
-/// lines it is wrapped into in the text part. A reply parser that meets one
-/// outside a quote knows that the person did not write it. What is filled in
-/// differs from mail to mail; the outbox keeps each mail's text for that.
-pub fn own_lines() -> Vec<String> {
-    let mut lines: Vec<String> = answer_above_lines().collect();
-    for language in Language::ALL {
-        let words = language.words();
-        let sentences = words.fixed().map(str::to_owned).chain(words.filled());
-        for sentence in sentences {
-            lines.extend(text::wrapped(&sentence, ""));
-            lines.push(sentence);
-        }
-    }
-    lines.sort_unstable();
-    lines.dedup();
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,12 +318,5 @@ mod tests {
     fn a_value_that_looks_like_a_place_is_left_alone() {
         assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "x")]), "{b} and x");
         assert_eq!(fill("{unknown} {", &[]), "{unknown} {");
-    }
-
-    #[test]
-    fn no_sentence_begins_with_a_deciding_word_of_any_language() {
-        for line in own_lines() {
-            assert!(!text::begins_with_deciding(&line), "{line}");
-        }
     }
 }

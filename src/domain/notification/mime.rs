@@ -5,6 +5,8 @@
 //! where it may be folded, and free of anything a value could have brought in.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 
 use super::{Envelope, content::Letter, untrusted};
 use crate::domain::address::EmailAddress;
@@ -92,10 +94,14 @@ fn message_id(id: &str) -> String {
         .collect();
     format!("<{inner}>")
 }
-
+/// A mail has its own boundary, always the same, and the token that stands in
+/// the Message-ID cannot be read from it.
 fn boundary_of(message_id: &str) -> String {
-    let id: String = message_id.chars().filter(char::is_ascii_alphanumeric).take(48).collect();
-    format!("{id}_alternative")
+    let digest = Sha256::new()
+        .chain_update(b"countersign boundary\0")
+        .chain_update(message_id.as_bytes())
+        .finalize();
+    HEXLOWER.encode(&digest[..20])
 }
 
 /// `"Name" <address>` (RFC 5322 §3.4).

@@ -12,6 +12,7 @@
 
 mod content;
 mod html;
+mod known_lines;
 pub mod language;
 mod languages;
 mod mime;
@@ -23,7 +24,8 @@ mod untrusted;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-pub use language::{Language, answer_above_lines, own_lines};
+pub use known_lines::{answer_above_lines, own_lines};
+pub use language::Language;
 
 use super::{
     access_request::{AccessRequest, Approver, Vote},

@@ -38,7 +38,7 @@ pub enum Why {
     Both,
     Condition,
     ChangeOfScope,
-    /// "but": what follows may take back anything.
+    /// "but", "sorry": what follows may take back anything.
     Contrast,
     Question,
     Postponement,

@@ -31,11 +31,7 @@ impl Imap {
         each: impl FnMut(&Response<'_>),
     ) -> Result<(), NetError> {
         let finished = self.command(step, command, octets, each).await?;
-        if finished.status == Status::Ok {
-            Ok(())
-        } else {
-            Err(self.refused(step, &finished))
-        }
+        if finished.status == Status::Ok { Ok(()) } else { Err(self.refused(step, &finished)) }
     }
 
     pub(super) fn refused(&self, step: StepName, finished: &Finished) -> NetError {
@@ -58,23 +54,14 @@ impl Imap {
     ) -> Result<Finished, NetError> {
         // Taken, so that a failure or a dropped future leaves no session behind.
         let mut session = self.take_session(step)?;
-        let wait = if octets > 0 {
-            self.timeouts.transfer
-        } else {
-            self.timeouts.command
-        };
-        self.allowance.grant(
-            octets.saturating_add(SLACK_OCTETS),
-            Some(self.timeouts.idle_bytes),
-        );
+        let wait = if octets > 0 { self.timeouts.transfer } else { self.timeouts.command };
+        self.allowance.grant(octets.saturating_add(SLACK_OCTETS), Some(self.timeouts.idle_bytes));
         let began = Instant::now();
         let peer = &self.peer;
         let mut news = false;
         let talk = async {
-            let tag = session
-                .run_command(command)
-                .await
-                .map_err(|error| told(peer, step, error))?;
+            let tag =
+                session.run_command(command).await.map_err(|error| told(peer, step, error))?;
             loop {
                 let response = session
                     .read_response()
@@ -82,18 +69,11 @@ impl Imap {
                     .map_err(|error| read_failed(peer, step, error))?;
                 let response = response.ok_or_else(|| peer.error(step, Failure::Closed, ""))?;
                 match response.parsed() {
-                    Response::Done {
-                        tag: of,
-                        status,
-                        outcome,
-                    } if *of == tag => {
+                    Response::Done { tag: of, status, outcome } if *of == tag => {
                         break Ok(Finished::new(status, outcome));
                     }
                     // RFC 3501 §7.1.5; LOGOUT is answered so, too.
-                    Response::Data {
-                        status: Status::Bye,
-                        outcome,
-                    } if step != StepName::Quit => {
+                    Response::Data { status: Status::Bye, outcome } if step != StepName::Quit => {
                         let words = outcome.information.as_deref().unwrap_or_default();
                         break Err(peer.error(step, Failure::Closed, words));
                     }
@@ -104,9 +84,8 @@ impl Imap {
                 }
             }
         };
-        let finished = timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, began.elapsed()))??;
+        let finished =
+            timeout(wait, talk).await.map_err(|_| peer.timed_out(step, began.elapsed()))??;
         // SELECT tells how many there are; that is no news.
         self.has_news |= news && step != StepName::Select;
         self.session = Some(session);
@@ -115,9 +94,7 @@ impl Imap {
 
     pub(super) fn take_session(&mut self, step: StepName) -> Result<Session<Stream>, NetError> {
         let words = "the session ended with an earlier failure";
-        self.session
-            .take()
-            .ok_or_else(|| self.peer.error(step, Failure::Closed, words))
+        self.session.take().ok_or_else(|| self.peer.error(step, Failure::Closed, words))
     }
 
     /// Time for the short waits, e.g. of IDLE.
@@ -135,11 +112,7 @@ impl Finished {
         };
         Self {
             status,
-            text: outcome
-                .information
-                .as_deref()
-                .unwrap_or_default()
-                .to_owned(),
+            text: outcome.information.as_deref().unwrap_or_default().to_owned(),
             read_only: outcome.code == Some(ResponseCode::ReadOnly),
         }
     }
@@ -162,8 +135,5 @@ pub(super) fn read_failed(peer: &Peer, step: StepName, error: std::io::Error) ->
         return peer.error(step, Failure::Protocol, "a response cannot be parsed");
     }
     let words = error.get_ref().map(ToString::to_string).unwrap_or_default();
-    NetError {
-        words: printable(&words),
-        ..peer.io_error(step, error)
-    }
+    NetError { words: printable(&words), ..peer.io_error(step, error) }
 }

@@ -108,14 +108,8 @@ impl<'a> Opening<'a> {
                 return fail(Failure::Protocol, &format!("this is no IMAP server: {line}"));
             }
         };
-        self.capabilities = parsed
-            .and_then(|line| line.capabilities())
-            .map(Capabilities::parse);
-        log.add(
-            StepName::Greeting,
-            began,
-            without_code(line.strip_prefix("* ").unwrap_or(&line)),
-        );
+        self.capabilities = parsed.and_then(|line| line.capabilities()).map(Capabilities::parse);
+        log.add(StepName::Greeting, began, without_code(line.strip_prefix("* ").unwrap_or(&line)));
         Ok(is_logged_in)
     }
 
@@ -307,10 +301,7 @@ mod tests {
     #[test]
     fn people_read_words_not_codes() {
         assert_eq!(without_code("OK [CAPABILITY IMAP4rev1] ready"), "ready");
-        assert_eq!(
-            without_code("[CAPABILITY IMAP4rev1] logged in"),
-            "logged in"
-        );
+        assert_eq!(without_code("[CAPABILITY IMAP4rev1] logged in"), "logged in");
         assert_eq!(without_code("logged in [at last]"), "logged in [at last]");
     }
 

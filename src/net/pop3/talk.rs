@@ -55,15 +55,11 @@ impl Talk {
         let wait = greeting_wait(server, &self.timeouts);
         self.conversation.expect(Shape::Line);
         let reply =
-            self.replies(step, b"", 1, 0, wait)
-                .await
-                .map_err(|error| match error.kind {
-                    Failure::TimedOut => silent_greeting(&self.peer, server, wait),
-                    Failure::Protocol => {
-                        self.error(step, Failure::Protocol, "this is no POP3 server")
-                    }
-                    _ => error,
-                })?;
+            self.replies(step, b"", 1, 0, wait).await.map_err(|error| match error.kind {
+                Failure::TimedOut => silent_greeting(&self.peer, server, wait),
+                Failure::Protocol => self.error(step, Failure::Protocol, "this is no POP3 server"),
+                _ => error,
+            })?;
         let reply = first(reply);
         if reply.status != Status::Ok {
             let kind = match Refusal::of(&reply.text) {
@@ -86,24 +82,13 @@ impl Talk {
         if self.conversation.has_leftover() {
             return Err(self.error(step, Failure::InjectedBytes, ""));
         }
-        let wire = self
-            .wire
-            .take()
-            .ok_or_else(|| self.error(step, Failure::Closed, ""))?;
-        Ok(Link {
-            wire,
-            allowance: self.allowance,
-            peer: self.peer,
-            encrypted: false,
-            loopback,
-        })
+        let wire = self.wire.take().ok_or_else(|| self.error(step, Failure::Closed, ""))?;
+        Ok(Link { wire, allowance: self.allowance, peer: self.peer, encrypted: false, loopback })
     }
 
     /// A server without CAPA can do what RFC 1939 says and nothing more.
     pub(super) async fn capabilities(&mut self) -> Result<Capabilities, NetError> {
-        let shape = Shape::Lines {
-            octets_max: 64 * 1024,
-        };
+        let shape = Shape::Lines { octets_max: 64 * 1024 };
         let reply = self.ask(StepName::Auth, "CAPA", shape).await?;
         Ok(if reply.status == Status::Ok {
             Capabilities::of(&reply.body)
@@ -136,10 +121,7 @@ impl Talk {
             _ => {
                 let fits = |text: &str| !text.contains(['\r', '\n', '\0']);
                 if !fits(&login.username) || !fits(password) {
-                    return Err(refused(
-                        self,
-                        "the name or the password contains a line break",
-                    ));
+                    return Err(refused(self, "the name or the password contains a line break"));
                 }
                 vec![
                     Zeroizing::new(format!("USER {}", login.username)),
@@ -215,8 +197,7 @@ impl Talk {
         };
         // Stuffed dots: a mail may double at worst.
         let octets = octets.saturating_mul(2).saturating_mul(commands.len());
-        self.replies(step, &said, commands.len(), octets as u64, wait)
-            .await
+        self.replies(step, &said, commands.len(), octets as u64, wait).await
     }
 
     async fn replies(
@@ -229,17 +210,9 @@ impl Talk {
     ) -> Result<Vec<Reply>, NetError> {
         // Taken, so that a failure or a dropped future leaves no stream behind.
         let words = "the session ended with an earlier failure";
-        let mut wire = self
-            .wire
-            .take()
-            .ok_or_else(|| self.error(step, Failure::Closed, words))?;
-        self.allowance.grant(
-            octets.saturating_add(SLACK_OCTETS),
-            Some(self.timeouts.idle_bytes),
-        );
-        let Self {
-            conversation, peer, ..
-        } = self;
+        let mut wire = self.wire.take().ok_or_else(|| self.error(step, Failure::Closed, words))?;
+        self.allowance.grant(octets.saturating_add(SLACK_OCTETS), Some(self.timeouts.idle_bytes));
+        let Self { conversation, peer, .. } = self;
         let talk = async {
             let failed = |error| peer.io_error(step, error);
             if !said.is_empty() {
@@ -268,9 +241,7 @@ impl Talk {
                 conversation.feed(buffer.get(..read).unwrap_or_default());
             }
         };
-        let replies = timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))??;
+        let replies = timeout(wait, talk).await.map_err(|_| peer.timed_out(step, wait))??;
         self.wire = Some(wire);
         Ok(replies)
     }
@@ -282,11 +253,7 @@ impl Talk {
 
 /// One reply was asked for and `replies` gives exactly as many.
 fn first(replies: Vec<Reply>) -> Reply {
-    let none = || Reply {
-        status: Status::Err,
-        text: String::new(),
-        body: Vec::new(),
-    };
+    let none = || Reply { status: Status::Err, text: String::new(), body: Vec::new() };
     replies.into_iter().next().unwrap_or_else(none)
 }
 

@@ -21,26 +21,16 @@ async fn open_with(
 ) -> (Result<Pop3, NetError>, JoinHandle<()>) {
     let timeouts = Timeouts::default();
     let (stream, server) = scripted::server(script, tls);
-    let peer = Peer {
-        host: "localhost".into(),
-        port: account.port,
-    };
-    let link = Link {
-        peer,
-        ..Link::over(stream, &timeouts)
-    };
+    let peer = Peer { host: "localhost".into(), port: account.port };
+    let link = Link { peer, ..Link::over(stream, &timeouts) };
     let login = Login::password("ana", "secret");
     let pop3 = Pop3::over(link, account, &login, &timeouts, &mut StepLog::default()).await;
     (pop3, server)
 }
 
 async fn session(script: &str) -> (Pop3, JoinHandle<()>) {
-    let (pop3, task) = open_with(
-        &format!("{GREETED}{script}"),
-        &server(110, Security::None),
-        None,
-    )
-    .await;
+    let (pop3, task) =
+        open_with(&format!("{GREETED}{script}"), &server(110, Security::None), None).await;
     (pop3.unwrap(), task)
 }
 
@@ -50,10 +40,7 @@ async fn check_not_opened(
     kind: Failure,
     step: StepName,
 ) -> NetError {
-    let error = open_with(script, account, None)
-        .await
-        .0
-        .expect_err("no session");
+    let error = open_with(script, account, None).await.0.expect_err("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }
@@ -66,10 +53,7 @@ async fn a_whole_session_is_understood() {
     let ids = pop3.uidl().await.unwrap().unwrap();
     assert_eq!(ids, [(1, "aa".to_owned()), (2, "bb".to_owned())]);
     assert_eq!(pop3.list().await.unwrap(), [(1, 20), (2, 2000)]);
-    assert_eq!(
-        pop3.retr(1, 100).await.unwrap(),
-        b"Subject: a\r\n\r\n.\r\n.b\r\n"
-    );
+    assert_eq!(pop3.retr(1, 100).await.unwrap(), b"Subject: a\r\n\r\n.\r\n.b\r\n");
     assert_eq!(pop3.top(2, 0).await.unwrap(), b"Subject: b\r\n\r\n");
     pop3.dele(1).await.unwrap();
     pop3.quit().await.unwrap();
@@ -79,10 +63,7 @@ async fn a_whole_session_is_understood() {
 #[tokio::test]
 async fn deletions_count_only_when_quit_is_answered() {
     for (answer, kind) in [
-        (
-            "S: -ERR [SYS/TEMP] not all",
-            Failure::ServerBusy { retry_after: None },
-        ),
+        ("S: -ERR [SYS/TEMP] not all", Failure::ServerBusy { retry_after: None }),
         ("", Failure::Closed),
     ] {
         let (mut pop3, _task) = session(&format!("C: DELE 1\nS: +OK\nC: QUIT\n{answer}\n")).await;
@@ -138,13 +119,7 @@ async fn a_login_that_fails_says_how() {
         assert!(!error.to_string().contains("secret "), "{error}");
     }
     let greeting = StepName::Greeting;
-    check_not_opened(
-        "S: -ERR [SYS/PERM] go away",
-        &plain,
-        Failure::Rejected,
-        greeting,
-    )
-    .await;
+    check_not_opened("S: -ERR [SYS/PERM] go away", &plain, Failure::Rejected, greeting).await;
     check_not_opened("S: -ERR full", &plain, busy(None), greeting).await;
     let error = check_not_opened("S: * OK IMAP", &plain, Failure::Protocol, greeting).await;
     assert!(error.words.contains("no POP3 server"), "{error}");
@@ -163,21 +138,14 @@ async fn sasl_is_spoken_in_the_form_for_long_secrets() {
         let is_refused = script.contains("[AUTH]");
         assert_eq!(pop3.is_err(), is_refused);
         drop(pop3);
-        assert_eq!(
-            task.await.is_err(),
-            is_refused,
-            "after a refusal nothing more is said"
-        );
+        assert_eq!(task.await.is_err(), is_refused, "after a refusal nothing more is said");
     }
 }
 
 #[tokio::test]
 async fn starttls_forgets_what_was_said_before() {
     let shown = self_signed("localhost", 2090);
-    let account = MailServer {
-        ca_pem: Some(shown.pem.clone()),
-        ..server(110, Security::Starttls)
-    };
+    let account = MailServer { ca_pem: Some(shown.pem.clone()), ..server(110, Security::Starttls) };
     let script = "S: +OK hi\nC: STLS\nS: +OK go\nTLS\nC: CAPA\nS: +OK\nS: USER\nS: .\nC: USER ana\nS: +OK\n\
         C: PASS secret\nS: +OK in\nC: CAPA\nS: -ERR\nC: QUIT\nS: +OK\n";
     let (pop3, task) = open_with(script, &account, Some(shown.acceptor)).await;
@@ -191,25 +159,14 @@ async fn starttls_fails_closed() {
     let injected = "S: +OK hi\nC: STLS\nS: +OK go\nS: +OK injected";
     check_not_opened(injected, &account, Failure::InjectedBytes, StepName::Tls).await;
     let refused = "S: +OK hi\nC: STLS\nS: -ERR what?";
-    check_not_opened(
-        refused,
-        &account,
-        Failure::StarttlsUnavailable,
-        StepName::Tls,
-    )
-    .await;
+    check_not_opened(refused, &account, Failure::StarttlsUnavailable, StepName::Tls).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_costs_a_bounded_wait() {
     let began = Instant::now();
-    check_not_opened(
-        "HANG",
-        &server(110, Security::None),
-        Failure::TimedOut,
-        StepName::Greeting,
-    )
-    .await;
+    check_not_opened("HANG", &server(110, Security::None), Failure::TimedOut, StepName::Greeting)
+        .await;
     check_not_opened(
         "HANG",
         &server(995, Security::None),
@@ -218,9 +175,6 @@ async fn a_server_that_never_answers_costs_a_bounded_wait() {
     )
     .await;
     let (mut pop3, _task) = session("C: RETR 1\nS: +OK\nS: begun\nHANG\n").await;
-    assert_eq!(
-        pop3.retr(1, 1_000).await.unwrap_err().kind,
-        Failure::TimedOut
-    );
+    assert_eq!(pop3.retr(1, 1_000).await.unwrap_err().kind, Failure::TimedOut);
     assert!(began.elapsed() < Duration::from_secs(140));
 }

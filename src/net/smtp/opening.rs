@@ -31,14 +31,8 @@ impl Name {
     pub(super) fn of(name: &str) -> Self {
         let is_name = !name.is_empty()
             && name.len() <= 255
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b));
-        Self(if is_name {
-            name.to_owned()
-        } else {
-            "[127.0.0.1]".to_owned()
-        })
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b));
+        Self(if is_name { name.to_owned() } else { "[127.0.0.1]".to_owned() })
     }
 }
 
@@ -54,21 +48,8 @@ pub(super) struct Opening {
 
 impl Opening {
     pub(super) fn over(link: Link, timeouts: &SmtpTimeouts) -> Self {
-        let Link {
-            wire,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-        } = link;
-        Self {
-            lines: Lines::new(wire),
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-            timeouts: *timeouts,
-        }
+        let Link { wire, allowance, peer, encrypted, loopback } = link;
+        Self { lines: Lines::new(wire), allowance, peer, encrypted, loopback, timeouts: *timeouts }
     }
 
     pub(super) async fn greeting(
@@ -123,21 +104,8 @@ impl Opening {
         if self.lines.has_leftover() {
             return Err(self.peer.error(step, Failure::InjectedBytes, ""));
         }
-        let Self {
-            lines,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-            ..
-        } = self;
-        Ok(Link {
-            wire: lines.into_parts().0,
-            allowance,
-            peer,
-            encrypted,
-            loopback,
-        })
+        let Self { lines, allowance, peer, encrypted, loopback, .. } = self;
+        Ok(Link { wire: lines.into_parts().0, allowance, peer, encrypted, loopback })
     }
 
     pub(super) async fn login(
@@ -158,11 +126,7 @@ impl Opening {
             }
             Some(mechanism) => {
                 let [name, password] = sasl::login(&login.username, password);
-                vec![
-                    Zeroizing::new(format!("AUTH {}", mechanism.name())),
-                    name,
-                    password,
-                ]
+                vec![Zeroizing::new(format!("AUTH {}", mechanism.name())), name, password]
             }
             None => {
                 let offered = extensions.auth.join(" ");
@@ -188,13 +152,7 @@ impl Opening {
     }
 
     pub(super) async fn into_session(self, extensions: Extensions) -> Result<Smtp, NetError> {
-        let Self {
-            lines,
-            allowance,
-            peer,
-            timeouts,
-            ..
-        } = self;
+        let Self { lines, allowance, peer, timeouts, .. } = self;
         let step = StepName::Greeting;
         if lines.has_leftover() {
             return Err(peer.error(step, Failure::Protocol, "the server spoke out of turn"));
@@ -209,13 +167,7 @@ impl Opening {
             .ok()
             .and_then(Result::ok)
             .ok_or_else(|| peer.error(step, Failure::Protocol, "after the login"))?;
-        Ok(Smtp {
-            connection: Some(connection),
-            extensions,
-            allowance,
-            peer,
-            timeouts,
-        })
+        Ok(Smtp { connection: Some(connection), extensions, allowance, peer, timeouts })
     }
 
     async fn command(&mut self, step: StepName, command: &str) -> Result<Reply, NetError> {
@@ -234,17 +186,11 @@ impl Opening {
         let talk = async {
             if !command.is_empty() {
                 let line = Zeroizing::new(format!("{command}\r\n"));
-                lines
-                    .write(line.as_bytes())
-                    .await
-                    .map_err(|error| peer.io_error(step, error))?;
+                lines.write(line.as_bytes()).await.map_err(|error| peer.io_error(step, error))?;
             }
             let mut reader = ReplyReader::default();
             loop {
-                let line = lines
-                    .line()
-                    .await
-                    .map_err(|error| peer.io_error(step, error))?;
+                let line = lines.line().await.map_err(|error| peer.io_error(step, error))?;
                 match reader.take(&line) {
                     Ok(Some(reply)) => return Ok(reply),
                     Ok(None) => {}
@@ -255,13 +201,10 @@ impl Opening {
                 }
             }
         };
-        timeout(wait, talk)
-            .await
-            .map_err(|_| peer.timed_out(step, wait))?
+        timeout(wait, talk).await.map_err(|_| peer.timed_out(step, wait))?
     }
 
     fn error(&self, step: StepName, kind: Failure, reply: &Reply) -> NetError {
-        self.peer
-            .error(step, kind, &format!("{} {}", reply.code, reply.text()))
+        self.peer.error(step, kind, &format!("{} {}", reply.code, reply.text()))
     }
 }

@@ -67,10 +67,7 @@ async fn check_not_opened(
     kind: Failure,
     step: StepName,
 ) -> NetError {
-    let error = open_with(script, account, true, None)
-        .await
-        .0
-        .expect_err("no session");
+    let error = open_with(script, account, true, None).await.0.expect_err("no session");
     assert_eq!((error.kind, error.step), (kind, step), "{error}");
     error
 }

@@ -1,4 +1,8 @@
 //! Claiming what is due, and settling it.
+//!
+//! The unsettled states are written out, the same four in the same order, in
+//! every condition: SQLite uses a partial index only where its condition stands
+//! in the question word for word.
 
 use chrono::{DateTime, Utc};
 
@@ -226,7 +230,8 @@ async fn note_missing_default(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Sto
         tx,
         "-- outbox.claim_due: changes each message once, not at every look
         UPDATE outbox_message SET reason = $1
-        WHERE smtp_account_id IS NULL AND state IN ('queued', 'deferred', 'unknown')
+        WHERE smtp_account_id IS NULL AND state <> 'sending'
+            AND state IN ('queued', 'sending', 'deferred', 'unknown')
             AND due_at <= $2 AND reason IS DISTINCT FROM $1
             AND NOT EXISTS (SELECT 1 FROM smtp_account WHERE is_default AND enabled)",
         NO_DEFAULT_ACCOUNT,
@@ -365,7 +370,8 @@ pub async fn wake_account(tx: &mut Tx, account: SmtpAccountId) -> Result<u64, St
         tx,
         "-- outbox.wake_account: an `unknown` one keeps its distance, for it may have arrived
         UPDATE outbox_message SET due_at = $2
-        WHERE state IN ('queued', 'deferred') AND due_at > $2 AND (smtp_account_id = $1
+        WHERE state IN ('queued', 'sending', 'deferred', 'unknown')
+            AND state IN ('queued', 'deferred') AND due_at > $2 AND (smtp_account_id = $1
             OR (smtp_account_id IS NULL
                 AND EXISTS (SELECT 1 FROM smtp_account a WHERE a.id = $1 AND a.is_default)))",
         account,

@@ -21,6 +21,9 @@ const NODES_MAX: usize = 200_000;
 /// Attributes and their values past these are cut: no rule of ours looks there.
 const ATTRIBUTES_MAX: usize = 40;
 const ATTRIBUTE_BYTES_MAX: usize = 8_000;
+/// Attributes of one tag past which a source is hostile: the tokenizer compares
+/// each attribute with all before it.
+const TAG_ATTRIBUTES_MAX: usize = 256;
 /// How far up an implied end tag looks for the element it ends.
 const IMPLIED_REACH: usize = 64;
 /// All style sheets together.
@@ -37,17 +40,94 @@ const SCOPES: &[&str] =
 const IN_HEAD: &[&str] =
     &["base", "head", "html", "link", "meta", "noscript", "script", "style", "template", "title"];
 
+impl Tree {
+    /// Never fails: whatever the source is, a browser shows something.
+    pub fn read(source: &str) -> Self {
+        grown(source)
+    }
+}
+
 /// The tree of any source.
-pub(super) fn grown(source: &str) -> Tree {
+fn grown(source: &str) -> Tree {
+    let honest = honest_part(source);
     let tokenizer = Tokenizer::new(Builder(RefCell::new(Growing::new())), TokenizerOpts::default());
     let queue = BufferQueue::default();
-    queue.push_back(StrTendril::from(source));
+    queue.push_back(StrTendril::from(honest));
     while !queue.is_empty() {
         // Scripts are not run; the tokenizer only hands control back.
         let _ = tokenizer.feed(&queue);
     }
     tokenizer.end();
-    tokenizer.sink.0.into_inner().finished()
+    let mut tree = tokenizer.sink.0.into_inner().finished();
+    tree.truncated |= honest.len() < source.len();
+    tree
+}
+
+/// Where the tokenizer stands inside a tag (HTML §13.2.5.32 to 39).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InTag {
+    TagName,
+    BeforeName,
+    Name,
+    AfterName,
+    BeforeValue,
+    Unquoted,
+    Quoted(u8),
+}
+
+/// The source up to a tag with too many attributes.
+fn honest_part(source: &str) -> &str {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'<', bytes.get(at..).unwrap_or_default()) {
+        let start = at + found;
+        let inside = start + 1;
+        if !bytes.get(inside).is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'/') {
+            at = inside;
+            continue;
+        }
+        let mut state = InTag::TagName;
+        let mut attributes = 0;
+        at = bytes.len();
+        for (offset, byte) in bytes.get(inside..).unwrap_or_default().iter().enumerate() {
+            let Some(next) = step(state, *byte) else {
+                at = inside + offset + 1;
+                break;
+            };
+            attributes += usize::from(next == InTag::Name && state != InTag::Name);
+            if attributes > TAG_ATTRIBUTES_MAX {
+                return source.get(..start).unwrap_or_default();
+            }
+            state = next;
+        }
+    }
+    source
+}
+
+/// The next state, or none when the tag ends.
+fn step(state: InTag, byte: u8) -> Option<InTag> {
+    let space = byte.is_ascii_whitespace();
+    Some(match (state, byte) {
+        (InTag::Quoted(quote), _) if byte == quote => InTag::BeforeName,
+        (InTag::Quoted(_), _) => state,
+        (_, b'>') => return None,
+        (InTag::BeforeValue, b'"' | b'\'') => InTag::Quoted(byte),
+        (InTag::BeforeValue, _) if space => state,
+        (InTag::BeforeValue | InTag::Unquoted, _) if !space => InTag::Unquoted,
+        (InTag::Unquoted, _) => InTag::BeforeName,
+        (_, b'/') => InTag::BeforeName,
+        (InTag::TagName, _) => {
+            if space {
+                InTag::BeforeName
+            } else {
+                state
+            }
+        }
+        (InTag::Name | InTag::AfterName, b'=') => InTag::BeforeValue,
+        (InTag::Name | InTag::AfterName, _) if space => InTag::AfterName,
+        (InTag::BeforeName, _) if space => state,
+        _ => InTag::Name,
+    })
 }
 
 struct Builder(RefCell<Growing>);

@@ -1,3 +1,5 @@
+//! What is visible and what is hidden, in tables.
+
 use super::*;
 
 fn check(source: &str, text: &str) {
@@ -128,6 +130,19 @@ fn hostile_nesting_costs_no_more_than_its_length() {
     let wide = "<br>".repeat(300_000);
     let got = visible(&wide);
     assert!(got.hidden.iter().any(|hidden| hidden.rule == "document_too_large"));
+}
+
+#[test]
+fn a_tag_of_endless_attributes_ends_the_document() {
+    for attribute in ["a=1 ", "a='1'", "a ", "a==\" ", "/a"] {
+        let source = format!("<p>yes</p><p {}>no</p>", attribute.repeat(5_000));
+        let tree = Tree::read(&source);
+        assert!(tree.truncated, "{attribute}");
+        assert_eq!(render(&tree).text(), "yes");
+    }
+    let image = format!("<p>yes<img src=\"data:image/png;base64,{}\"></p>", "a/b=c ".repeat(5_000));
+    assert!(!Tree::read(&image).truncated);
+    assert_eq!(visible(&image).text, "yes");
 }
 
 proptest::proptest! {

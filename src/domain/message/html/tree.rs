@@ -2,8 +2,6 @@
 //!
 //! Each node knows its parent and where its subtree ends, so a walk is a loop.
 
-use super::grow;
-
 pub(crate) type NodeId = usize;
 
 pub(super) const INLINE: &[&str] = &[
@@ -57,11 +55,6 @@ impl Element {
 }
 
 impl Tree {
-    /// Never fails: whatever the source is, a browser shows something.
-    pub fn read(source: &str) -> Self {
-        grow::grown(source)
-    }
-
     pub fn element(&self, node: NodeId) -> Option<&Element> {
         match &self.nodes.get(node)?.content {
             Content::Element(element) => Some(element),

@@ -9,6 +9,20 @@
 //! the answer. Where the split cannot be known, [`Authored::uncertain`] says so,
 //! and a decision word near it must make the answer unclear.
 //!
+//! | kind | rules |
+//! |---|---|
+//! | `quote` | `quote_angle`, `quote_markup`, `quote_attribution`, `quote_attribution_with_text`, `quote_original_message`, `quote_forwarded`, `quote_header_block`, `quote_notes_header`, `quote_block`, `quote_unmarked`, `quote_wrapped` |
+//! | `signature` | `signature_dashes`, `signature_ruler`, `signature_closing`, `signature_name`, `signature_markup`, `signature_apart` |
+//! | `footer` | `footer_device`, `footer_list` |
+//! | `disclaimer` | `disclaimer_notice` |
+//! | `banner` | `banner_external_sender` |
+//! | `our` | `our_text` |
+//!
+//! Doubts: `attribution_with_text`, `quote_without_marks`, `quote_partly_marked`,
+//! `quote_wrapped`, `words_below_signature`, `words_in_signature`,
+//! `words_below_banner`, `block_quote_unannounced`, `direction_override`, `too_many_lines`,
+//! `document_too_large`.
+//!
 //! Not here: what the words mean (`wording`), and how a quote is recognised
 //! (`quoting`).
 
@@ -110,7 +124,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
         start = end + 1;
     }
     let doubt = if rendered.lines.len() > LINES_MAX || tree.truncated {
-        Some("too_many_lines")
+        Some("document_too_large")
     } else {
         None
     };

@@ -16,6 +16,8 @@ const LINE_BYTES_MAX: usize = 4_000;
 #[derive(Debug, Clone, Default)]
 pub struct OurText {
     lines: HashSet<String>,
+    /// Lines too short to be told from the person's, save next to a longer one.
+    short: HashSet<String>,
     runs: HashSet<String>,
 }
 
@@ -27,6 +29,8 @@ impl OurText {
             let line = bare(line);
             if line.chars().filter(|c| !c.is_whitespace()).count() >= LINE_CHARS_MIN {
                 ours.lines.insert(line);
+            } else if !line.is_empty() {
+                ours.short.insert(line);
             }
         }
         let whole = bare(notification_text);
@@ -38,6 +42,11 @@ impl OurText {
     /// We do not know what is being answered.
     pub fn unknown() -> Self {
         Self::default()
+    }
+
+    /// Whether this line could be ours, if the one above it is.
+    pub(super) fn may_hold(&self, line: &str) -> bool {
+        line.len() <= LINE_BYTES_MAX && self.short.contains(&bare(line))
     }
 
     /// Whether this line of a reply is ours.

@@ -57,7 +57,8 @@ impl Page<'_> {
         let next = (below..self.lines.len())
             .find(|next| self.lines.get(*next).is_some_and(|line| !line.is_blank()));
         let announced = self.announced(at, next);
-        if trace.weak && matches!(announced, Announced::Unmarked | Announced::InBlock(_)) {
+        let unannounced = matches!(announced, Announced::Unmarked | Announced::InBlock(_));
+        if trace.weak && (unannounced || self.words_in(at, below)) {
             *own_above = true;
             return at + 1;
         }
@@ -89,7 +90,7 @@ impl Page<'_> {
         let Some((next, line)) = next.and_then(|next| Some((next, self.lines.get(next)?))) else {
             return Announced::Nothing;
         };
-        if line.marked.is_some() {
+        if line.marked.is_some_and(|rule| rule.starts_with("quote")) {
             return Announced::Marked;
         }
         if line.angled {

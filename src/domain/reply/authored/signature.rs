@@ -59,24 +59,32 @@ pub(super) fn cuts(run: &[Line]) -> Vec<RunCut> {
             cuts.push(RunCut { from: at, to: at + 1, rule, doubt: None });
             continue;
         }
-        let held = below.iter().any(|line| decision_stem::occurs_in(&line.text));
         let doubt = match rule {
-            "signature_dashes" if words_above => None,
-            "disclaimer_notice" if words_above => None,
-            _ => held.then_some("words_below_signature"),
+            "signature_dashes" | "disclaimer_notice" if words_above => None,
+            _ => may_hold_an_answer(below, words_above).then_some("words_below_signature"),
         };
         cuts.push(RunCut { from: at, to: run.len(), rule, doubt });
         end = at;
         break;
     }
     // One signature is enough: a name above the dashes is left with the words.
-    let start = cuts.iter().map(|cut| cut.to).max().unwrap_or(0);
-    if end == run.len()
-        && let Some((from, rule)) = guessed_start(run, start)
+    let signed = cuts.iter().any(|cut| cut.to == run.len() && cut.rule != "disclaimer_notice");
+    let first = cuts.iter().filter(|cut| cut.to < run.len()).map(|cut| cut.to).max().unwrap_or(0);
+    if !signed && let Some((from, rule)) = guessed_start(run.get(..end).unwrap_or_default(), first)
     {
         cuts.push(RunCut { from, to: end, rule, doubt: None });
     }
     cuts
+}
+
+/// Whether an answer could stand below the beginning of a signature. Notices of
+/// companies are full of "no" and "accept"; an answer is short and comes soon.
+fn may_hold_an_answer(below: &[Line], words_above: bool) -> bool {
+    let reach = if words_above { 4 } else { GUESS_LINES_MAX };
+    let filled = below.iter().filter(|line| !line.is_blank()).take(reach);
+    filled
+        .take_while(|line| !boilerplate::begins_disclaimer(&line.text))
+        .any(|line| line.text.chars().count() <= 80 && decision_stem::occurs_in(&line.text))
 }
 
 /// The rule by which this line surely begins what is no answer.

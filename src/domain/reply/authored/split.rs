@@ -26,6 +26,11 @@ pub(super) fn split(
     page.authored(hidden)
 }
 
+/// Whether a line of prose was wrapped rather than ended.
+fn goes_on(text: &str) -> bool {
+    text.chars().count() >= 55 && !text.ends_with(['.', '!', '?', ':', ')', ']', '*'])
+}
+
 fn fate_by_marks(line: &Line) -> Option<&'static str> {
     line.marked.or(line.angled.then_some("quote_angle"))
 }
@@ -62,17 +67,43 @@ impl Page<'_> {
         let top: Vec<usize> =
             (0..self.lines.len()).filter(|at| self.is_own(*at)).take(BANNER_LINES_MAX).collect();
         for at in top {
-            if self.lines.get(at).is_some_and(|line| boilerplate::is_banner(&line.text)) {
-                self.cut(at, at + 1, "banner_external_sender");
+            let text = |at: usize| self.lines.get(at).map_or("", |line| line.text.trim());
+            if !self.is_own(at) || !boilerplate::is_banner(text(at)) {
+                continue;
             }
+            // A wrapped warning goes on as long as its lines are full.
+            let mut end = at + 1;
+            while goes_on(text(end - 1)) && self.is_own(end) && end - at < BANNER_LINES_MAX {
+                end += 1;
+            }
+            if self.words_in(at + 1, end) {
+                self.doubt("words_below_banner");
+            }
+            self.cut(at, end, "banner_external_sender");
         }
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
+        let mut ours_above = false;
         for at in 0..self.lines.len() {
-            if self.is_own(at) && self.lines.get(at).is_some_and(|line| ours.holds(&line.text)) {
+            if !self.is_own(at) {
+                ours_above &= self.lines.get(at).is_some_and(Line::is_blank);
+                continue;
+            }
+            let text = |at: usize| self.lines.get(at).map_or("", |line| line.text.trim());
+            let line = text(at);
+            let next = at + 1;
+            // Wrapped anew, a sentence of ours may begin or end on a short line.
+            let with_next = self.is_own(next) && ours.holds(&format!("{line} {}", text(next)));
+            let leftover = ours_above && ours.may_hold(line) && !decision_stem::occurs_in(line);
+            let is_ours = with_next || leftover || ours.holds(line);
+            if is_ours {
                 self.cut(at, at + 1, "our_text");
             }
+            if with_next {
+                self.cut(next, next + 1, "our_text");
+            }
+            ours_above = is_ours || ours_above && self.fates.get(at).copied().flatten().is_some();
         }
     }
 

@@ -1,3 +1,5 @@
+//! The person's own words, client by client.
+
 use super::*;
 
 fn own(plain: &str) -> Authored {
@@ -206,6 +208,15 @@ fn notes_puts_name_and_date_above_its_block() {
 }
 
 #[test]
+fn an_attribution_of_an_unknown_language_needs_marks_below() {
+    let attribution = "Ben <b@c.example> qillqarqan 2.3.2026:";
+    check(&format!("Agreed\n\n{attribution}\n> APPROVE"), "Agreed");
+    let unmarked = format!("Agreed\n\n{attribution}\nonce");
+    check(&unmarked, &unmarked);
+    check("Approve until 5.5.2026, see:\n> May I?", "Approve until 5.5.2026, see:");
+}
+
+#[test]
 fn prose_that_only_resembles_a_trace_stays() {
     for plain in [
         "On Thursday I am out, so approve it.",
@@ -359,6 +370,38 @@ fn banners_above_the_words_go() {
 }
 
 #[test]
+fn a_wrapped_banner_goes_whole() {
+    check(
+        "CAUTION: This email originated from outside of the organisation. Do not open\nattachments unless you know the sender and expected\n\nYes",
+        "Yes",
+    );
+    check("WARNING: external sender\nYes", "Yes");
+}
+
+#[test]
+fn an_everyday_reply_is_certain() {
+    let quote =
+        "On 2 Mar 2026, B <b@c.example> wrote:\n> APPROVE or DENY\n> no longer needed? Say no.\n";
+    let notice = "This e-mail is confidential. If you are not the recipient you may not accept\nor use it, and no liability is accepted.";
+    let block = "From: B <b@c.example>\nSent: 2 March 2026 09:14\nTo: Ann\nSubject: x\n\nAPPROVE or DENY, no?\n";
+    for rest in [
+        String::new(),
+        "Sent from my iPhone".to_owned(),
+        format!("Sent from my iPhone\n\n{quote}"),
+        format!("Sent from my iPhone\n\n{notice}\n\n{quote}"),
+        format!("-- \nAnn Lee\nHead of Approvals\n\n{notice}\n\n{quote}"),
+        format!("Kind regards,\nAnn Lee\n\n{notice}\n\n{block}"),
+        format!("Ann\n\n________________________________\n{block}"),
+        format!("{quote}\n-- \nAnn"),
+        format!("{block}\n{quote}"),
+    ] {
+        let got = own(&format!("Yes\n\n{rest}"));
+        assert!(got.text == "Yes" || got.text == "Yes\n\nAnn", "{rest}: {}", got.text);
+        assert_eq!(got.uncertain, None, "{rest}");
+    }
+}
+
+#[test]
 fn our_own_words_never_count() {
     let ours = OurText::new(
         "Ben asks for root on db-7.\nAnswer with APPROVE or DENY on a line of its own.\n",
@@ -369,11 +412,7 @@ fn our_own_words_never_count() {
     );
     assert_eq!(got.text, "no");
     let got = from_text("no\n\nAnswer with APPROVE or DENY\non a line of its own.\n", &ours);
-    assert!(
-        !got.text.contains("APPROVE") || got.text == "no\n\nAnswer with APPROVE or DENY",
-        "{}",
-        got.text
-    );
+    assert_eq!(got.text, "no");
     let html = "<p>no</p><p>Answer with <b>APPROVE</b> or DENY on a line of its own.</p>";
     assert_eq!(from_html(html, &ours).text, "no");
 }

@@ -92,14 +92,21 @@ impl Symbols {
     }
 }
 
+/// A decision word that may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slip {
+    word: Box<str>,
+    approves: bool,
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Automaton {
     words: Quick<Box<str>, Symbol>,
     prefixes: Quick<Box<str>, Symbol>,
     /// Words with repeated letters taken once, for `aproved` and `yesss`.
-    squeezed: Quick<Box<str>, Symbol>,
+    squeezed: Quick<Box<str>, Vec<Symbol>>,
     /// Decision words with one letter left out, for other slips of the finger.
-    slips: Quick<Box<str>, Vec<Box<str>>>,
+    slips: Quick<Box<str>, Vec<Slip>>,
     steps: Quick<(Node, Symbol), Node>,
     ends: Vec<Vec<End>>,
     symbols: u32,
@@ -177,7 +184,7 @@ impl Automaton {
             Place::Word(word) => {
                 let symbol = *self.words.entry(word.clone()).or_insert(fresh);
                 if symbol == fresh {
-                    self.squeezed.entry(squeeze(word).into()).or_insert(fresh);
+                    self.squeezed.entry(squeeze(word).into()).or_default().push(fresh);
                 }
                 symbol
             }
@@ -199,8 +206,9 @@ impl Automaton {
         }
         for key in one_letter_less(&squeezed).chain([squeezed.clone()]) {
             let known = self.slips.entry(key.into()).or_default();
-            if !known.contains(word) {
-                known.push(word.clone());
+            let slip = Slip { word: word.clone(), approves: role != Role::Deny };
+            if !known.contains(&slip) {
+                known.push(slip);
             }
         }
     }
@@ -269,7 +277,7 @@ impl Automaton {
             symbols.add(*symbol);
         }
         if word.kind == Kind::Word && folded.len() <= WORD_BYTES_MAX {
-            for (end, _) in folded.char_indices().skip(2).chain([(folded.len(), ' ')]) {
+            for (end, _) in folded.char_indices().skip(1).chain([(folded.len(), ' ')]) {
                 if let Some(symbol) = folded.get(..end).and_then(|stem| self.prefixes.get(stem)) {
                     symbols.add(*symbol);
                 }
@@ -282,30 +290,31 @@ impl Automaton {
     }
 
     /// An unknown word may be a known one with a letter too many, too few, or
-    /// two letters swapped. It counts only if one known word is so near.
+    /// two letters swapped. It counts only if all words so near say the same.
     fn forgive(&self, folded: &str, symbols: &mut Symbols) {
         let squeezed = squeeze(folded);
-        if let Some(symbol) = self.squeezed.get(squeezed.as_str()) {
-            symbols.add(*symbol);
+        if let Some(same) = self.squeezed.get(squeezed.as_str()) {
+            same.iter().for_each(|symbol| symbols.add(*symbol));
             return;
         }
         if squeezed.chars().count() + 1 < SLIP_LETTERS_MIN {
             return;
         }
-        let mut near: Option<&Box<str>> = None;
+        let mut near: Vec<&Slip> = Vec::new();
         for key in one_letter_less(&squeezed).chain([squeezed.clone()]) {
-            for word in self.slips.get(key.as_str()).into_iter().flatten() {
-                let one_slip = is_one_slip(&squeezed, &squeeze(word));
-                if one_slip && near.is_some_and(|other| squeeze(other) != squeeze(word)) {
-                    return;
-                }
-                if one_slip {
-                    near = Some(word);
+            for slip in self.slips.get(key.as_str()).into_iter().flatten() {
+                if !near.contains(&slip) && is_one_slip(&squeezed, &squeeze(&slip.word)) {
+                    near.push(slip);
                 }
             }
         }
-        if let Some(symbol) = near.and_then(|word| self.words.get(word)) {
-            symbols.add(*symbol);
+        if near.iter().any(|slip| near.iter().any(|other| other.approves != slip.approves)) {
+            return;
+        }
+        for slip in near {
+            if let Some(symbol) = self.words.get(&slip.word) {
+                symbols.add(*symbol);
+            }
         }
     }
 }

@@ -23,6 +23,16 @@ const FILES: &[&str] = &[
     include_str!("en.toml"),
     include_str!("pt.toml"),
     include_str!("es.toml"),
+    include_str!("de.toml"),
+    include_str!("fr.toml"),
+    include_str!("it.toml"),
+    include_str!("nl.toml"),
+    include_str!("sv.toml"),
+    include_str!("pl.toml"),
+    include_str!("ru.toml"),
+    include_str!("ja.toml"),
+    include_str!("ko.toml"),
+    include_str!("zh.toml"),
 ];
 
 /// One language's file: patterns by role, one on a line or parted by `;`.

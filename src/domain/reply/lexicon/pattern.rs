@@ -39,7 +39,7 @@ pub enum BadPattern {
     Bracket,
     #[error("the pattern stands for more than {PHRASES_MAX} phrases")]
     TooMany,
-    #[error("`*` stands after fewer than three letters")]
+    #[error("`*` stands behind too few letters")]
     ShortPrefix,
 }
 
@@ -97,7 +97,7 @@ fn phrase(plain: &str) -> Result<Phrase, BadPattern> {
         for (i, word) in words.list.iter().enumerate() {
             let folded = words.folded(word);
             let prefix = open_ended && i == last && word.kind == Kind::Word;
-            if prefix && folded.chars().count() < 2 {
+            if prefix && folded.len() < 2 {
                 return Err(BadPattern::ShortPrefix);
             }
             places.push(if prefix {

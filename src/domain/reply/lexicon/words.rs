@@ -88,8 +88,13 @@ const WRAP_COLUMN: usize = 60;
 
 impl Words {
     pub fn of(text: &str) -> Words {
-        let mut reader =
-            Reader { text, words: Words::default(), gap: Gap::default(), line: Line::default() };
+        let mut reader = Reader {
+            text,
+            words: Words::default(),
+            gap: Gap::default(),
+            line: Line::default(),
+            plain_until: 0,
+        };
         reader.run();
         reader.words
     }
@@ -118,6 +123,8 @@ struct Reader<'t> {
     words: Words,
     gap: Gap,
     line: Line,
+    /// No address opens before this byte.
+    plain_until: usize,
 }
 
 impl Reader<'_> {
@@ -141,7 +148,12 @@ impl Reader<'_> {
 
     /// Reads the word at `start`; answers where it ends.
     fn word(&mut self, start: usize) -> usize {
-        if let Some(end) = address_end(self.text, start) {
+        let (run_end, address) = match start < self.plain_until {
+            true => (self.plain_until, None),
+            false => address_end(self.text, start),
+        };
+        self.plain_until = run_end;
+        if let Some(end) = address {
             let from = self.words.folded.len();
             self.push(start, end, from, Kind::Address);
             return end;
@@ -224,7 +236,7 @@ impl Reader<'_> {
             '-' if self.stands_free(here, next) => self.gap.add(Gap::COMMA),
             ':' | '\u{FF1A}' => self.gap.add(Gap::COLON),
             '>' if !self.line.has_text => self.gap.add(Gap::QUOTED),
-            '~' if self.text.get(next..).is_some_and(|rest| rest.starts_with('~')) => {
+            '~' | '\u{FF5E}' if self.text.get(next..).is_some_and(|rest| rest.starts_with(c)) => {
                 self.gap.add(Gap::STRUCK);
             }
             _ => {}
@@ -267,26 +279,19 @@ fn opens_plus_one(text: &str, here: usize) -> bool {
         && !text.get(here + 2..).and_then(|r| r.chars().next()).is_some_and(char::is_alphanumeric)
 }
 
-/// Where an address that opens at `start` ends. Looks ahead at most as far as
-/// an address is long, so a hostile text costs no more than its length.
-fn address_end(text: &str, start: usize) -> Option<usize> {
-    const LONGEST: usize = 256;
-    let rest = text.get(start..)?;
-    let first = rest.chars().next()?;
-    if !first.is_ascii_alphanumeric() {
-        return None;
+/// How far the run of characters at `start` goes, and where the address ends
+/// if it is one. A run is read once, so a hostile text costs no more than its length.
+fn address_end(text: &str, start: usize) -> (usize, Option<usize>) {
+    let rest = text.get(start..).unwrap_or_default();
+    if !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return (start, None);
     }
-    let end = rest
-        .char_indices()
-        .take(LONGEST)
-        .find(|(_, c)| c.is_whitespace() || !c.is_ascii() || "<>,;()[]\"!".contains(*c))
-        .map_or_else(
-            || rest.char_indices().nth(LONGEST).map_or(rest.len(), |(i, _)| i),
-            |(i, _)| i,
-        );
-    let run = rest.get(..end)?.trim_end_matches(['.', '?', ':', '-']);
+    let len = rest
+        .find(|c: char| c.is_whitespace() || !c.is_ascii() || "<>,;()[]\"!".contains(c))
+        .unwrap_or(rest.len());
+    let run = rest.get(..len).unwrap_or_default().trim_end_matches(['.', '?', ':', '-']);
     let is_address = run.contains("://") || run.contains('@') || run.starts_with("www.");
-    is_address.then_some(start + run.len())
+    (start + len, is_address.then_some(start + run.len()))
 }
 
 fn is_wide(c: char) -> bool {

@@ -210,8 +210,7 @@ fn strength(text: &str) -> Option<Strength> {
     if colon && date && MAIL_LAST.is_match(text) {
         return Some(Strength::Strong);
     }
-    if date && MAIL_LAST.is_match(text) && DATE_FIRST.is_match(text) {
-        return Some(Strength::Weak);
-    }
-    None
+    // A language we do not know: the marks below must say that it is one.
+    let unknown = colon && (mail || date) || date && MAIL_LAST.is_match(text);
+    unknown.then_some(Strength::Weak)
 }

@@ -44,3 +44,41 @@ pub(crate) fn fold(text: &str) -> String {
     }
     folded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_every_table_is_read() {
+        for (name, table) in [
+            ("attribution_verbs", include_str!("attribution_verbs.txt")),
+            ("attribution_openings", include_str!("attribution_openings.txt")),
+            ("header_labels", include_str!("header_labels.txt")),
+            ("separators", include_str!("separators.txt")),
+            ("markup_names", include_str!("markup_names.txt")),
+            ("closings", include_str!("../authored/closings.txt")),
+            ("decision_stems", include_str!("../authored/decision_stems.txt")),
+        ] {
+            let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+            for line in lines {
+                assert!(
+                    line.split_once('\t').is_some_and(|(_, words)| !words.is_empty()),
+                    "{name}: {line}"
+                );
+            }
+            assert!(words(table).count() > 20, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_are_compared_folded() {
+        assert_eq!(fold("  Message\u{a0} D’Origine "), "message d'origine");
+        assert_eq!(fold("İletilen"), "iletilen");
+    }
+
+    #[test]
+    fn the_longest_word_comes_first() {
+        assert_eq!(alternation(["a", "a b", "a"].into_iter()), r"a\s+b|a");
+    }
+}

@@ -49,7 +49,7 @@ impl Clause {
     pub fn is_line(&self) -> bool {
         let opens = self.words.start == 0 || self.before.has(Gap::NEWLINE);
         let closes = self.after.has(Gap::NEWLINE) || self.after == Gap::default();
-        opens && closes || opens && self.after.has(Gap::STOP)
+        opens && (closes || self.after.has(Gap::STOP))
     }
 }
 
@@ -170,7 +170,13 @@ pub struct Judge<'s> {
     stood: bool,
     /// A yes or no that did not stand alone: "yes and no".
     wavers: bool,
+    /// The clause tells what others decided.
+    told: bool,
 }
+
+/// How many phrases on a word may still belong to a decision; keeps the work
+/// linear. What stands farther off still takes an approval away by itself.
+const NEAR: usize = 32;
 
 const TAKERS: [(Role, Why); 12] = [
     (Role::Ask, Why::RequestToOthers),
@@ -202,6 +208,7 @@ impl<'s> Judge<'s> {
             spent: None,
             stood: false,
             wavers: false,
+            told: segments.iter().any(|s| s.roles.has(Role::Hearsay)),
         }
     }
 
@@ -236,7 +243,10 @@ impl<'s> Judge<'s> {
         } else if let Some(why) = taker(roles) {
             self.taking(index, roles, why);
         } else if roles.has(Role::Yes) || roles.has(Role::No) {
-            self.findings.push(Finding::Mentions(index));
+            self.findings.push(match roles.has(Role::No) {
+                true => Finding::Takes(index, Why::Negation),
+                false => Finding::Mentions(index),
+            });
             self.clear &= roles.has(Role::Yes);
             self.wavers = true;
         } else if roles.any(Roles::SKIPPED) {
@@ -301,7 +311,7 @@ impl<'s> Judge<'s> {
             return None;
         }
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        let at = rest.iter().position(|s| {
+        let at = rest.iter().take(NEAR).position(|s| {
             s.roles.has(Role::Negation) || s.roles.any(Roles::TAKING) || s.roles.has(Role::Ground)
         })?;
         rest.get(at).is_some_and(|s| s.roles.has(Role::Negation)).then_some(index + 1 + at)
@@ -309,7 +319,7 @@ impl<'s> Judge<'s> {
 
     fn please_follows(&self, index: usize) -> bool {
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        rest.iter().any(|s| s.roles.has(Role::Please))
+        rest.iter().take(NEAR).any(|s| s.roles.has(Role::Please))
     }
 
     /// "Approved for Bob" is a decision, "approved vendors" is not.
@@ -346,8 +356,7 @@ impl<'s> Judge<'s> {
 
     /// A denial counts unless its own clause asks, doubts or tells of others.
     fn denial(&mut self, index: usize) {
-        let told = self.segments.iter().any(|s| s.roles.has(Role::Hearsay));
-        if self.conditional || told || self.clause.is_question() {
+        if self.conditional || self.told || self.clause.is_question() {
             self.findings.push(Finding::MentionsDenial(index));
         } else {
             self.stood = true;
@@ -374,11 +383,12 @@ impl<'s> Judge<'s> {
     /// Nothing but the allowed stands behind, up to where a reason opens.
     fn is_bare(&self, index: usize, allowed: Roles) -> bool {
         let rest = self.segments.get(index + 1..).unwrap_or_default();
-        let bare = rest
-            .iter()
-            .take_while(|s| !s.roles.has(Role::Ground) && !s.colon_before)
-            .all(|s| s.roles.any(allowed));
-        bare && self.clear && !self.stood && !self.wavers && !self.clause.quoted
+        let opens = self.clear && !self.stood && !self.wavers && !self.clause.quoted;
+        opens
+            && rest
+                .iter()
+                .take_while(|s| !s.roles.has(Role::Ground) && !s.colon_before)
+                .all(|s| s.roles.any(allowed))
     }
 }
 

@@ -179,16 +179,22 @@ impl Page<'_> {
         greeting || name || has(Role::Closing) || draft.closed && unknown <= 4
     }
 
-    /// What another language sees in the clauses that ours does not understand.
+    /// What another language sees in the words that ours does not understand.
     fn objection(&self, sketch: &Sketch) -> Option<Why> {
         for (clause, known) in self.clauses.iter().zip(&sketch.known_by_clause) {
-            let others = self.languages_with_objections(clause, sketch.language);
-            for language in others {
+            if self.is_denied_elsewhere(clause, sketch) {
+                return Some(Why::Both);
+            }
+            for language in self.languages_with_objections(clause, sketch.language) {
                 let segments = self.matches.segments(clause, self.words, language);
-                let objects =
-                    Roles::TAKING.with(Roles::of(&[Role::Negation, Role::Deny, Role::No]));
-                let speaks = segments.iter().any(|s| s.roles.any(objects));
-                if speaks && self.known_words(&segments) > *known {
+                let known_there = self.known_words(&segments);
+                let speaks = segments.iter().any(|s| s.roles.any(OBJECTING));
+                if speaks && known_there > *known {
+                    return Some(Why::LanguagesDisagree);
+                }
+                let findings = Judge::new(&segments, clause, false).run().0;
+                let denies = findings.iter().any(|f| matches!(f, Finding::Denies(_)));
+                if denies && known_there >= *known {
                     return Some(Why::LanguagesDisagree);
                 }
             }
@@ -196,15 +202,27 @@ impl Page<'_> {
         self.is_foreign(sketch).then_some(Why::UnknownWords)
     }
 
+    /// A word of denial that our language does not know, but another does.
+    fn is_denied_elsewhere(&self, clause: &Clause, sketch: &Sketch) -> bool {
+        let segments = self.matches.segments(clause, self.words, sketch.language);
+        segments
+            .iter()
+            .filter(|segment| segment.is_unknown())
+            .flat_map(|segment| self.matches.at(segment.start))
+            .any(|found| {
+                let last = found.start + found.len == clause.words.end;
+                found.roles.has(Role::Deny) || last && found.roles.has(Role::No)
+            })
+    }
+
     fn languages_with_objections(&self, clause: &Clause, ours: LanguageId) -> Vec<LanguageId> {
-        let objects = Roles::TAKING.with(Roles::of(&[Role::Negation, Role::Deny, Role::No]));
         let mut others = Vec::new();
         for word in clause.words.clone() {
             for found in self.matches.at(word) {
                 let language = found.language;
                 if language != ours
                     && language != EVERY_LANGUAGE
-                    && found.roles.any(objects)
+                    && found.roles.any(OBJECTING)
                     && !others.contains(&language)
                 {
                     others.push(language);
@@ -221,6 +239,7 @@ impl Page<'_> {
             .clauses
             .iter()
             .flat_map(|clause| self.matches.segments(clause, self.words, sketch.language));
+        let of_characters = self.is_of_characters(sketch);
         let (mut known, mut unknown) = (0_usize, 0_usize);
         for segment in segments {
             let Some(word) = self.words.list.get(segment.start) else {
@@ -228,7 +247,7 @@ impl Page<'_> {
             };
             match (segment.is_unknown(), word.kind) {
                 (true, Kind::Word) => unknown += 1,
-                (true, Kind::Character) if !self.is_of_characters(sketch) => unknown += 1,
+                (true, Kind::Character) if !of_characters => unknown += 1,
                 (false, Kind::Word | Kind::Character) => known += segment.len,
                 _ => {}
             }
@@ -298,6 +317,8 @@ impl Page<'_> {
     }
 }
 
+/// What another language may hold against an approval.
+const OBJECTING: Roles = Roles::TAKING.with(Roles::of(&[Role::Negation, Role::Deny, Role::No]));
 /// Fewer unknown words may be a name and a place.
 const FOREIGN_WORDS_MIN: usize = 4;
 /// One known word vouches for so many unknown ones.

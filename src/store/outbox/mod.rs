@@ -9,7 +9,8 @@ mod sending;
 use chrono::{DateTime, Utc};
 
 pub use sending::{
-    Claimed, ClaimedRef, Settlement, claim, claim_due, next_due, release, settle, wake_account,
+    Claimed, ClaimedRef, NO_DEFAULT_ACCOUNT, Settlement, claim, claim_due, next_due, release,
+    settle, wake_account,
 };
 
 use super::{
@@ -238,7 +239,8 @@ pub async fn list(
 
 /// Moves a message by hand (cancel, retry) or because a bounce came. False
 /// where it is in none of the states `from`. Whoever is sending it just now
-/// can no longer settle it; into an unsettled state, it is due at once.
+/// can no longer settle it; into an unsettled state, it is due at once. Only a
+/// claim leads into `sending`.
 pub async fn set_state(
     tx: &mut Tx,
     id: OutboxMessageId,
@@ -252,7 +254,8 @@ pub async fn set_state(
             tx,
             "-- outbox.set_state
             UPDATE outbox_message SET state = $3, reason = $4, lease_node = NULL,
-                lease_epoch = lease_epoch + 1, due_at = CASE WHEN $5 THEN due_at ELSE $6 END
+                lease_epoch = lease_epoch + 1, due_at = CASE WHEN $5 THEN due_at ELSE $6 END,
+                sent_at = CASE WHEN $7 THEN coalesce(sent_at, $6) ELSE sent_at END
             WHERE id = $1 AND state = $2",
             id,
             state.as_str(),
@@ -260,6 +263,7 @@ pub async fn set_state(
             reason.map(holdable),
             to.is_settled(),
             now,
+            to == State::Sent,
         )?;
         if count == 1 {
             return Ok(true);
