@@ -2,6 +2,8 @@
 //! empty directory to a decision, what it prints, how it ends; and that no
 //! secret is in anything it says or writes down.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use serde_json::{Value, json};
 
 use crate::bed::{self, AUTHSERV_ID, Mailbox};

@@ -1,6 +1,8 @@
 //! Servers that are wrong, gone, or silent: what an admin is told, that
 //! nobody else is disturbed, and that the service still stops.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use countersign::actions::{accounts, credentials};
 use countersign::config::LimitsConfig;
 use countersign::delivery;
@@ -220,12 +222,7 @@ async fn an_account_in_trouble_disturbs_no_other() {
 #[tokio::test]
 async fn three_refused_logins_pause_the_account_until_the_password_is_mended() {
     let house = House::open(Plan::default()).await;
-    let set = async |password: &str| {
-        let secret = countersign::secret::Secret::new(password.to_owned());
-        let found = credentials::find(&house.instance, CREDENTIAL).await;
-        credentials::update(&house.instance, found.unwrap(), Some(secret)).await.unwrap();
-    };
-    set("wrong").await;
+    set_password(&house, "wrong").await;
     let paused = async || {
         let inbox = house.inbox().await;
         let (_, state) = accounts::inbox_health(&house.instance, &inbox).await.unwrap();
@@ -237,9 +234,30 @@ async fn three_refused_logins_pause_the_account_until_the_password_is_mended() {
         assert!(polling::poll_now(&house.instance, &inbox).await.unwrap().is_err());
     }
     assert!(paused().await.unwrap().contains("3 logins were refused"));
-    set("pass").await;
+    set_password(&house, "pass").await;
     assert_eq!(paused().await, None);
     house.poll().await;
+}
+
+#[tokio::test]
+async fn a_mended_password_is_tried_at_once_and_not_after_the_back_off() {
+    let house = House::open(Plan::default()).await;
+    set_password(&house, "wrong").await;
+    let inbox = house.inbox().await;
+    assert!(polling::poll_now(&house.instance, &inbox).await.unwrap().is_err());
+    let due = async || {
+        let (_, state) = accounts::inbox_health(&house.instance, &inbox).await.unwrap();
+        state.unwrap().due_at
+    };
+    assert!(due().await > house.clock.now(), "after a failure it waits");
+    set_password(&house, "pass").await;
+    assert!(due().await <= house.clock.now());
+}
+
+async fn set_password(house: &House, password: &str) {
+    let secret = countersign::secret::Secret::new(password.to_owned());
+    let found = credentials::find(&house.instance, CREDENTIAL).await.unwrap();
+    credentials::update(&house.instance, found, Some(secret)).await.unwrap();
 }
 
 /// A visit hangs on a server that never answers, a delivery on another.

@@ -4,6 +4,8 @@
 //! Workers are run until what is expected has come about, never for a time:
 //! every wait here is for a state, and has a limit.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use std::time::Duration;
 
 use countersign::actions::forms::{InboxAccountForm, SmtpAccountForm};
