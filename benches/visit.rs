@@ -9,6 +9,8 @@
 //! case's peak is not the next one's.
 
 // The bed and the house serve many tests; this uses a part of them.
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on shall say so at once")]
+#![allow(clippy::print_stdout, reason = "its figures are its output")]
 #![allow(dead_code, reason = "the harness is shared with the integration tests")]
 
 #[path = "../tests/it/bed/mod.rs"]
@@ -93,8 +95,8 @@ async fn measure(protocol: &'static str, keep_copy: bool) {
 /// The mail that asks, from the outbox: the way there is not measured here.
 async fn notification(house: &House, number: usize) -> bed::Mail {
     let mails = house.outbox().await;
-    let asked = mails.iter().filter(|mail| mail.kind.as_str() == "approval_request");
-    let id = asked.last().unwrap_or_else(|| panic!("request {number} owes a mail")).id;
+    let mut asked = mails.iter().filter(|mail| mail.kind.as_str() == "approval_request");
+    let id = asked.next_back().unwrap_or_else(|| panic!("request {number} owes a mail")).id;
     let raw = countersign::actions::outbox::raw(&house.instance, id).await.expect("it is kept");
     bed::Mail { raw, flags: String::new() }
 }

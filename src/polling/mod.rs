@@ -162,7 +162,6 @@ async fn visit_leased(
         lost = keep_lease(instance, lease) => Err(lost),
         () = stop.cancelled() => Err(VisitError::stopped(&account)),
     };
-    let result = result.map_err(|error| error.in_account(&account));
     match &result {
         Ok(summary) if summary.fetched > 0 => {
             tracing::info!(account = %account.name, fetched = summary.fetched, deleted = summary.deleted, "visited");

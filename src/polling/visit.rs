@@ -114,14 +114,6 @@ impl VisitError {
         }
     }
 
-    /// Errors of the store do not know whose visit they ended.
-    pub(super) fn in_account(mut self, account: &InboxAccount) -> Self {
-        if self.account.is_empty() {
-            self.account.clone_from(&account.name);
-        }
-        self
-    }
-
     pub(super) fn is_stop(&self) -> bool {
         self.is_stop
     }

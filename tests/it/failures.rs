@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bed::faults::{Fault, FaultServer};
 use crate::command::Countersign;
-use crate::house::{CREDENTIAL, House, Plan, add_credential, address, eventually};
+use crate::house::{CREDENTIAL, Database, House, Plan, add_credential, address, eventually};
 
 /// Waits short enough for a test, and told to the command line as well.
 const SHORT: [(&str, &str); 4] = [
@@ -258,6 +258,48 @@ async fn set_password(house: &House, password: &str) {
     let secret = countersign::secret::Secret::new(password.to_owned());
     let found = credentials::find(&house.instance, CREDENTIAL).await.unwrap();
     credentials::update(&house.instance, found, Some(secret)).await.unwrap();
+}
+
+/// Two processes on one database and one mailbox: who holds the lease works,
+/// and whatever they do at once, nothing counts twice.
+#[tokio::test]
+async fn two_nodes_on_one_mailbox_do_no_harm() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let house = House::open(Plan { database, keep_copy: false, ..Plan::default() }).await;
+        let other = house.another_node().await;
+        let services = [house.serve(), crate::house::serve(&other)];
+        let [ana, bo] = ["ana", "bo"].map(|name| house.bed.mailbox(name));
+        let mut requests = Vec::new();
+        for approver in [&ana, &bo] {
+            requests.push(house.ask(approver).await);
+            let asked = approver.wait_for(1).await.remove(0);
+            house.bed.submit(&approver.address, &house.access.address, b"\r\n").await.unwrap();
+            let letter = crate::client::Client::Gmail.reply(&asked, &approver.address, "APPROVE");
+            house.bed.submit(&letter.from, &letter.to, &letter.raw).await.unwrap();
+        }
+        // Both ring their own bell: the lease decides, not the schedule.
+        eventually("both decisions", async || {
+            for node in [&house.instance, &other] {
+                let inbox = accounts::find_inbox(node, crate::house::INBOX).await.unwrap();
+                let _busy = polling::poll_now(node, &inbox).await;
+            }
+            (house.decisions().await.len() == 2).then_some(())
+        })
+        .await;
+        for request in &requests {
+            assert_eq!(house.status(request).await, "approved");
+        }
+        house.rita.wait_for(2).await;
+        for service in services {
+            service.stop().await;
+        }
+        let mut house = house;
+        house.restart().await;
+        house.assert_books_hold().await;
+        assert_eq!(house.messages().await.len(), 4, "{:?}", house.dispositions().await);
+        assert_eq!((house.owed("outcome").await, house.owed("receipt").await), (2, 2));
+        assert!(house.access.messages().is_empty());
+    }
 }
 
 /// A visit hangs on a server that never answers, a delivery on another.
