@@ -12,7 +12,7 @@ use crate::{
             AccessRequest, Approver, ApproverState, Quorum, Requester, Status,
             submission::{FieldProblem, Submission, SubmittedApprover},
         },
-        ids::PersonId,
+        ids::{ApiTokenId, PersonId},
         ledger::Kind,
         person::Person,
         settings::Settings,
@@ -25,6 +25,15 @@ use crate::{
 pub async fn submit_request(
     instance: &Instance,
     submission: Submission,
+) -> Result<AccessRequest, ActionError> {
+    submit_request_by(instance, submission, None).await
+}
+
+/// The same, on behalf of an API token, which may then read the request.
+pub async fn submit_request_by(
+    instance: &Instance,
+    submission: Submission,
+    submitter: Option<ApiTokenId>,
 ) -> Result<AccessRequest, ActionError> {
     let now = instance.store.now().await?;
     let problems = submission.problems(now);
@@ -65,6 +74,9 @@ pub async fn submit_request(
         approvers,
     };
     requests::add(&mut tx, &request).await?;
+    if let Some(token) = submitter {
+        requests::set_submitter(&mut tx, request.id, token).await?;
+    }
     tell_submitted(instance, &mut story, &request);
     tell::ask_level(instance, &mut tx, &mut story, &request, request.level).await?;
     let id = request.id;
@@ -165,7 +177,7 @@ async fn resolve_approvers(
 }
 
 /// Four eyes compares persons: with every address either is known by.
-fn person_problems(
+pub(super) fn person_problems(
     person: &Person,
     given: &SubmittedApprover,
     requester: &Requester,
@@ -210,7 +222,7 @@ fn quorum_problems(quorum: Quorum, approvers: &[Approver], problems: &mut Vec<Fi
     }
 }
 
-fn approver(
+pub(super) fn approver(
     instance: &Instance,
     settings: &Settings,
     given: &SubmittedApprover,

@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 pub use language::{Language, answer_above_lines, own_lines};
+pub use untrusted::{CHARS_MAX as TYPED_CHARS_MAX, LINES_MAX as TYPED_LINES_MAX};
 
 use super::{
     access_request::{AccessRequest, Approver, Vote},
