@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::problem::{Code, Problem};
 
@@ -60,19 +61,44 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// What cannot be read names the place: a JSON pointer (RFC 6901).
 fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(octets);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer: String = error
-            .path()
-            .iter()
-            .map(|segment| {
-                format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1"))
-            })
-            .collect();
-        let pointer = if pointer == "/." { String::new() } else { pointer };
-        Problem::malformed(&pointer, &error.inner().to_string())
-    })?;
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let value = match read {
+        Ok(value) => value,
+        // To JSON, 5.0 is an integer too (JSON Schema 2020-12 §6.1.1).
+        Err(error) if error.inner().to_string().contains("floating point") => {
+            let mut loose: Value =
+                serde_json::from_slice(octets).map_err(|_| problem_of(&error))?;
+            make_whole(&mut loose);
+            return serde_path_to_error::deserialize(loose).map_err(|error| problem_of(&error));
+        }
+        Err(error) => return Err(problem_of(&error)),
+    };
     reader.end().map_err(|error| Problem::malformed("", &error.to_string()))?;
     Ok(value)
+}
+
+fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let escaped = |text: String| text.replace('~', "~0").replace('/', "~1");
+    let path = error.path().iter().map(|segment| escaped(segment.to_string()));
+    let pointer: String = path.filter(|segment| segment != "?").map(|s| format!("/{s}")).collect();
+    Problem::malformed(&pointer, &error.inner().to_string())
+}
+
+/// Numbers without a fraction become integers. No deeper than the parser goes,
+/// which is 128.
+fn make_whole(value: &mut Value) {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT);
+            if let (true, Some(whole)) = (number.is_f64(), whole) {
+                *value = Value::from(whole as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        _ => {}
+    }
 }
 
 /// The query's parameters; unknown ones and doubled ones are refused.
@@ -189,6 +215,8 @@ mod tests {
             assert_eq!(field, expected.map_err(str::to_owned), "{text}");
         };
         check(r#"{"names": [1, 2]}"#, Ok(2));
+        check(r#"{"names": [1.0, 2e0]}"#, Ok(2));
+        check(r#"{"names": [1.0, 2.5]}"#, Err("/names/1"));
         check(r#"{"names": [1, "x"]}"#, Err("/names/1"));
         check(r#"{"names": [], "more": 1}"#, Err("/more"));
         check("{", Err(""));

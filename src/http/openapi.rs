@@ -100,6 +100,7 @@ fn problems_of(method: &str) -> &'static [(&'static str, &'static str)] {
             NOT_ACCEPTABLE,
             TIMEOUT,
             CONFLICT,
+            INVALID,
             INTERNAL,
             UNAVAILABLE,
         ],

@@ -175,7 +175,7 @@ impl From<ActionError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::BadCursor => Self::malformed("cursor", "is none that we gave"),
+            StoreError::BadCursor => ActionError::invalid("cursor", "is none that we gave").into(),
             StoreError::Taken { what } => Self::new(Code::Conflict, format!("the {what} is taken")),
             StoreError::InUse { what } => {
                 Self::new(Code::Conflict, format!("it is still in use by {what}"))

@@ -141,6 +141,7 @@ fn view(request: AccessRequest) -> View {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Filter {
     #[param(minimum = 1, maximum = 1000)]

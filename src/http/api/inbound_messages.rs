@@ -126,6 +126,7 @@ fn explained(message: InboundMessage) -> Explained {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Filter {
     #[param(minimum = 1, maximum = 1000)]

@@ -88,6 +88,7 @@ fn view(account: SmtpAccount) -> View {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Filter {
     #[param(minimum = 1, maximum = 1000)]

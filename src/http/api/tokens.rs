@@ -75,6 +75,7 @@ struct NewTokenForm {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Filter {
     #[param(minimum = 1, maximum = 1000)]
