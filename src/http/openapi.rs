@@ -33,6 +33,13 @@ pub fn finish(described: OpenApi) -> String {
             }
         }
     }
+    for choice in
+        document["components"]["schemas"]["Quorum"]["oneOf"].as_array_mut().into_iter().flatten()
+    {
+        if choice["type"] == "object" {
+            choice["additionalProperties"] = false.into();
+        }
+    }
     document["components"]["schemas"]["Problem"] = problem_schema();
     document["components"]["schemas"]["FieldProblem"] = field_problem_schema();
     document["components"]["securitySchemes"] = json!({

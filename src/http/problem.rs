@@ -21,24 +21,31 @@ use crate::{
 pub const CONTENT_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:countersign:problem:";
 
-/// An error as a caller sees it (RFC 9457 §3.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+/// What went wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `urn:countersign:problem:<code>`; the codes are in `docs/API.md` and do
-    /// not change.
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub title: String,
-    #[schema(minimum = 400, maximum = 599)]
-    pub status: u16,
+    pub code: Code,
     /// For people; may change.
     pub detail: String,
     /// Each field that is to be mended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
     /// Of an answer that does not count: why, by its stable code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A problem as a caller sees it (RFC 9457 §3.1).
+#[derive(Serialize)]
+struct Shown<'a> {
+    /// `urn:countersign:problem:<code>`.
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldProblem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// Every code there is: its word, its status, its title. `docs/API.md` lists
@@ -91,14 +98,7 @@ codes! {
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("{TYPE_PREFIX}{}", code.word()),
-            title: code.title().to_owned(),
-            status: code.status().as_u16(),
-            detail: detail.into(),
-            errors: Vec::new(),
-            reason: None,
-        }
+        Self { code, detail: detail.into(), errors: Vec::new(), reason: None }
     }
 
     pub fn malformed(field: &str, problem: &str) -> Self {
@@ -129,8 +129,16 @@ impl Problem {
     }
 
     pub fn response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self)).into_response();
+        let status = self.code.status();
+        let shown = Shown {
+            kind: format!("{TYPE_PREFIX}{}", self.code.word()),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            reason: self.reason.as_deref(),
+        };
+        let mut response = (status, Json(shown)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -266,7 +274,7 @@ mod tests {
     fn an_error_keeps_what_the_caller_can_mend_and_hides_what_is_ours() {
         let check = |error: ActionError, code: Code, fields: usize| {
             let problem = Problem::from(error);
-            assert_eq!(problem.kind, format!("{TYPE_PREFIX}{}", code.word()));
+            assert_eq!(problem.code, code);
             assert_eq!(problem.errors.len(), fields);
             problem
         };

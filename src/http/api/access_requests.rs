@@ -287,7 +287,6 @@ async fn cancel(
 /// Approves or denies, as the approver this token speaks for
 #[utoipa::path(post, path = "/access-requests/{id}/answer", tag = "access-requests", params(("id" = AccessRequestId, Path)), request_body = AnswerForm, responses(
     (status = 200, description = "It counts", body = Answered),
-    (status = 409, description = "It does not count; `reason` says why", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn answer(
     State(instance): State<Instance>,

@@ -288,7 +288,6 @@ async fn test(
 /// Runs one visit now and says what it did
 #[utoipa::path(post, path = "/inbox-accounts/{id}/poll", tag = "inbox-accounts", params(("id" = InboxAccountId, Path)), responses(
     (status = 200, description = "What the visit did", body = VisitSummary),
-    (status = 409, description = "Disabled, being visited just now, or the mail server refused", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn poll(
     State(instance): State<Instance>,

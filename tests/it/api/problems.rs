@@ -38,7 +38,7 @@ async fn every_error_is_a_problem() {
     check(admin(Method::GET, "/people/x"), 404, "not_found", None).await;
     check(admin(Method::GET, "/people?limit=0"), 400, "malformed", Some("limit")).await;
     check(admin(Method::GET, "/people?limit=x"), 400, "malformed", Some("limit")).await;
-    check(admin(Method::GET, "/people?lim=1"), 400, "malformed", Some("")).await;
+    check(admin(Method::GET, "/people?lim=1"), 400, "malformed", Some("lim")).await;
     check(admin(Method::GET, "/people?cursor=x"), 422, "invalid", Some("cursor")).await;
     check(admin(Method::GET, "/outbox?state=gone"), 400, "malformed", Some("state")).await;
     check(admin(Method::GET, "/people").header("accept", "image/png"), 406, "not_acceptable", None)
