@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall say so at once")]
 
 mod answers;
+mod api;
 mod bed;
 mod bed_itself;
 mod client;
