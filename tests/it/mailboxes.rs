@@ -1,8 +1,6 @@
 //! What a visit does to the mailbox itself: what is left, what is gone, what
 //! is read again, and what was never ours to read.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
-
 use std::time::Duration;
 
 use countersign::actions::{ActionError, accounts};

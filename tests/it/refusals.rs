@@ -1,8 +1,6 @@
 //! What must not count: forged, replayed, automatic, doubtful, late and
 //! repeated answers, each named for what it is; and who is answered at all.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
-
 use serde_json::json;
 
 use crate::bed::{Mail, Mailbox, OTHER_DOMAIN};
