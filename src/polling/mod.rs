@@ -167,6 +167,7 @@ async fn visit_leased(
         lost = keep_lease(instance, lease) => Err(lost),
         () = stop.cancelled() => Err(VisitError::stopped(&account)),
     };
+    let result = result.map_err(|error: VisitError| error.named(&account));
     match &result {
         Ok(summary) if summary.fetched > 0 => {
             tracing::info!(account = %account.name, fetched = summary.fetched, deleted = summary.deleted, "visited");
