@@ -2,8 +2,10 @@
 
 CARGO ?= cargo
 ARGS ?=
+KILLS ?= 150
+SEED ?= 1
 
-.PHONY: help test check build demo deps deps-test
+.PHONY: help test check build demo soak deps deps-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -20,6 +22,9 @@ build: deps ## the program, optimised: target/release/countersign
 
 demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
 	target/release/countersign demo $(ARGS)
+
+soak: deps-test ## kill the service again and again: KILLS=300 on each database, SEED=1 for the dice
+	COUNTERSIGN_KILLS='$(KILLS)' COUNTERSIGN_SEED='$(SEED)' $(CARGO) test --locked --test it kill:: -- --nocapture
 
 deps: ## install what the build needs (apt; asks for nothing that is there)
 	@scripts/install-deps build

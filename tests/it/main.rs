@@ -3,3 +3,4 @@
 mod bed;
 mod bed_itself;
 mod demo;
+mod kill;
