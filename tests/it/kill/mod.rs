@@ -60,7 +60,10 @@ async fn run(database: Database, kills: usize, seed: u64) -> Report {
         let (_, ()) = tokio::join!(tokio::time::sleep(life), arena.answer_what_came());
         service.kill();
         arena.let_leases_run_out().await;
-        violations.extend(check::nothing_vanished(&mut arena, round).await);
+        let lost = check::nothing_vanished(&mut arena, round).await;
+        // At once: a long run is not waited for to its end.
+        lost.iter().for_each(|wrong| println!("{}: {wrong}", database.name()));
+        violations.extend(lost);
     }
     if let Err(stuck) = arena.come_to_rest().await {
         violations.push(stuck);
