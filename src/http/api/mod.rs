@@ -11,6 +11,7 @@ mod outbox;
 mod people;
 mod settings;
 mod smtp_accounts;
+mod steps;
 mod tokens;
 
 use utoipa_axum::router::OpenApiRouter;
