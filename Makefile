@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help test check build demo deps deps-test
+.PHONY: help test check build demo schemathesis deps deps-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -20,6 +20,10 @@ build: deps ## the program, optimised: target/release/countersign
 
 demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
 	target/release/countersign demo $(ARGS)
+
+schemathesis: ## hold the API against its own description, as each role (needs schemathesis from PyPI)
+	$(CARGO) build --locked --bin countersign
+	scripts/schemathesis $(ARGS)
 
 deps: ## install what the build needs (apt; asks for nothing that is there)
 	@scripts/install-deps build
