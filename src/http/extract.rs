@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use super::problem::{Code, Problem};
 
@@ -79,7 +80,10 @@ fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
 
 fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let escaped = |text: String| text.replace('~', "~0").replace('/', "~1");
-    let path = error.path().iter().map(|segment| escaped(segment.to_string()));
+    let path = error.path().iter().map(|segment| match segment {
+        Segment::Seq { index } => index.to_string(),
+        other => escaped(other.to_string()),
+    });
     let pointer: String = path.filter(|segment| segment != "?").map(|s| format!("/{s}")).collect();
     Problem::malformed(&pointer, &error.inner().to_string())
 }

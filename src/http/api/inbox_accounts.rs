@@ -16,7 +16,10 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::smtp_accounts::check_connector;
+use super::{
+    smtp_accounts::check_connector,
+    steps::{StepView, step_views},
+};
 use crate::{
     actions::{Instance, accounts, forms::InboxAccountForm},
     domain::{
@@ -94,28 +97,6 @@ struct Filter {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-/// One step of a session with a server.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Step)]
-pub(super) struct StepView {
-    /// `dns`, `connector`, `connect`, `tls`, `greeting`, `auth`, …
-    step: &'static str,
-    took_ms: u64,
-    /// The server's words, or what was established.
-    words: String,
-}
-
-pub(super) fn step_views(steps: Vec<crate::net::step::Step>) -> Vec<StepView> {
-    steps
-        .into_iter()
-        .map(|step| StepView {
-            step: step.step.as_str(),
-            took_ms: u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
-            words: step.words,
-        })
-        .collect()
 }
 
 /// What a test of an inbox account showed.

@@ -4,6 +4,7 @@
 mod access_requests;
 mod credentials;
 mod decisions;
+mod explain;
 mod inbound_messages;
 mod inbox_accounts;
 mod ledger;
@@ -11,6 +12,7 @@ mod outbox;
 mod people;
 mod settings;
 mod smtp_accounts;
+mod steps;
 mod tokens;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +32,7 @@ pub fn router() -> OpenApiRouter<Instance> {
         .merge(inbound_messages::router())
         .merge(decisions::router())
         .merge(ledger::router())
+        .merge(explain::router())
         .merge(settings::router())
         .merge(tokens::router())
 }

@@ -13,7 +13,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::inbox_accounts::{StepView, step_views};
+use super::steps::{StepView, step_views};
 use crate::{
     actions::{Instance, accounts, forms::SmtpAccountForm},
     delivery,

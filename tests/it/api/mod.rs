@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails its test")]
 
 mod client;
+mod explain;
 mod lists;
 mod page;
 mod problems;

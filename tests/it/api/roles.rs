@@ -60,6 +60,7 @@ const MATRIX: &str = "
     GET decisions/{id} aurp
     GET ledger au
     POST ledger/verify au
+    POST explain au
     GET settings au
     PUT settings a
     GET tokens au
