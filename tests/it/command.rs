@@ -52,7 +52,9 @@ impl Countersign {
 
     /// With a configuration file, which may be wrong or missing.
     pub fn with_file(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), environment: Vec::new() }
+        // Two services of two tests must not want the same port.
+        let listen = ("COUNTERSIGN_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+        Self { file: file.into(), environment: vec![listen] }
     }
 
     pub fn with(mut self, environment: &[(&str, &str)]) -> Self {

@@ -109,7 +109,11 @@ impl House {
     pub async fn bare(plan: &Plan) -> Self {
         let bed = bed::get().await;
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let mut config = Config { data_dir: directory.path().join("data"), ..Config::default() };
+        let mut config = Config {
+            data_dir: directory.path().join("data"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..Config::default()
+        };
         if plan.database == Database::Postgres {
             config.database_url = Some(bed::create_database().await);
         }
