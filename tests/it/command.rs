@@ -52,9 +52,7 @@ impl Countersign {
 
     /// With a configuration file, which may be wrong or missing.
     pub fn with_file(file: impl Into<PathBuf>) -> Self {
-        // Two services of two tests must not want the same port.
-        let listen = ("COUNTERSIGN_LISTEN".to_owned(), "127.0.0.1:0".to_owned());
-        Self { file: file.into(), environment: vec![listen] }
+        Self { file: file.into(), environment: Vec::new() }
     }
 
     pub fn with(mut self, environment: &[(&str, &str)]) -> Self {

@@ -21,7 +21,9 @@ struct Fresh {
 async fn fresh(database: Database) -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("countersign.toml");
-    let mut text = format!("data_dir = {:?}\n", directory.path().join("data"));
+    // Two services of two tests must not want the same port.
+    let data = directory.path().join("data");
+    let mut text = format!("data_dir = {data:?}\nlisten = \"127.0.0.1:0\"\n");
     if database == Database::Postgres {
         text.push_str(&format!("database_url = {:?}\n", bed::create_database().await));
     }
