@@ -178,7 +178,7 @@ async fn update(
     Body(changed): Body<ChangedCredential>,
 ) -> Result<Response, Problem> {
     let mut credential = credentials::find(&instance, &id.to_string()).await?;
-    seen.check(credential.version)?;
+    credential.version = seen.version();
     credential.name = changed.name;
     credential.username = changed.username;
     let updated = credentials::update(&instance, credential, changed.password).await?;

@@ -17,8 +17,8 @@ use crate::{
     http::problem::{Code, Problem},
 };
 
-/// RFC 2046 §5.2.1.
-const MEDIA_TYPE: &str = "message/rfc822";
+/// RFC 2046 §5.2.1 and §4.5.1: a mail, or the bytes of one.
+const MEDIA_TYPES: [&str; 2] = ["message/rfc822", "application/octet-stream"];
 
 pub fn router() -> OpenApiRouter<Instance> {
     // What is too large is judged, too: it is quarantined.
@@ -29,7 +29,10 @@ pub fn router() -> OpenApiRouter<Instance> {
 /// Judge a mail without receiving it.
 #[utoipa::path(
     post, path = "/explain", tag = "explain", operation_id = "explainMail",
-    request_body(content_type = "message/rfc822", content = String),
+    request_body(
+        description = "The mail, byte for byte; at most 25 MiB of it are judged",
+        content((String = "message/rfc822"), (Vec<u8> = "application/octet-stream")),
+    ),
     responses((status = 200, description = "What it would come to, and why", body = Explanation)),
 )]
 async fn explain_mail(
@@ -39,8 +42,9 @@ async fn explain_mail(
 ) -> Result<Json<Explanation>, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(MEDIA_TYPE) {
-        let expected = format!("the body must be a mail, with the content type {MEDIA_TYPE}");
+    if !MEDIA_TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+        let [mail, bytes] = MEDIA_TYPES;
+        let expected = format!("the body must be a mail, with the content type {mail} or {bytes}");
         return Err(Problem::new(Code::UnsupportedMediaType, expected));
     }
     Ok(Json(explain(&instance, &mail).await?))

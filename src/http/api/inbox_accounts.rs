@@ -225,10 +225,9 @@ async fn update(
     seen: IfMatch,
     Body(form): Body<InboxAccountForm>,
 ) -> Result<Response, Problem> {
-    let found = accounts::find_inbox(&instance, &id.to_string()).await?;
-    seen.check(found.version)?;
+    accounts::find_inbox(&instance, &id.to_string()).await?;
     check_connector(&form.connector)?;
-    let changed = form.into_account(id, found.version);
+    let changed = form.into_account(id, seen.version());
     let updated = accounts::update_inbox(&instance, changed).await?;
     Ok((etag(updated.version), Json(view(updated))).into_response())
 }

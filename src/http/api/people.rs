@@ -187,9 +187,8 @@ async fn update(
     seen: IfMatch,
     Body(form): Body<PersonForm>,
 ) -> Result<Response, Problem> {
-    let found = people::find(&instance, &id.to_string()).await?;
-    seen.check(found.version)?;
-    let updated = people::update(&instance, form.into_person(id, found.version)).await?;
+    people::find(&instance, &id.to_string()).await?;
+    let updated = people::update(&instance, form.into_person(id, seen.version())).await?;
     Ok((etag(updated.version), Json(view(updated))).into_response())
 }
 

@@ -38,8 +38,6 @@ async fn update(
     seen: IfMatch,
     Body(new): Body<Settings>,
 ) -> Result<Response, Problem> {
-    let (_, version) = settings::find(&instance).await?;
-    seen.check(version)?;
-    let version = settings::update(&instance, &new, version).await?;
+    let version = settings::update(&instance, &new, seen.version()).await?;
     Ok((etag(version), Json(new)).into_response())
 }

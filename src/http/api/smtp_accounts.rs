@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::steps::{StepView, step_views};
 use crate::{
-    actions::{Instance, accounts, forms::SmtpAccountForm},
+    actions::{ActionError, Instance, accounts, forms::SmtpAccountForm},
     delivery,
     domain::{address::EmailAddress, ids::SmtpAccountId, smtp_account::SmtpAccount},
     http::{
@@ -103,10 +103,10 @@ struct Filter {
 struct TestMail {
     to: EmailAddress,
     #[serde(default)]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200)] // SUBJECT_CHARS_MAX
     subject: Option<String>,
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000)] // BODY_CHARS_MAX
     body: Option<String>,
 }
 
@@ -194,10 +194,9 @@ async fn update(
     seen: IfMatch,
     Body(form): Body<SmtpAccountForm>,
 ) -> Result<Response, Problem> {
-    let found = accounts::find_smtp(&instance, &id.to_string()).await?;
-    seen.check(found.version)?;
+    accounts::find_smtp(&instance, &id.to_string()).await?;
     check_connector(&form.connector)?;
-    let changed = form.into_account(id, found.version);
+    let changed = form.into_account(id, seen.version());
     let updated = accounts::update_smtp(&instance, changed).await?;
     Ok((etag(updated.version), Json(view(updated))).into_response())
 }
@@ -215,6 +214,10 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Characters of a test mail; more tests nothing more.
+const SUBJECT_CHARS_MAX: usize = 200;
+const BODY_CHARS_MAX: usize = 2000;
+
 /// Sends one mail now; what the server says is in the answer, a refusal too
 #[utoipa::path(post, path = "/smtp-accounts/{id}/test", tag = "smtp-accounts", params(("id" = SmtpAccountId, Path)), request_body = TestMail, responses(
     (status = 200, description = "What it came to", body = SmtpTestReport),
@@ -224,8 +227,16 @@ async fn test(
     Id(id): Id<SmtpAccountId>,
     Body(mail): Body<TestMail>,
 ) -> Result<Json<SmtpTestReport>, Problem> {
-    let account = accounts::find_smtp(&instance, &id.to_string()).await?;
     let (subject, body) = (mail.subject.as_deref(), mail.body.as_deref());
+    let fields = [("/subject", subject, SUBJECT_CHARS_MAX), ("/body", body, BODY_CHARS_MAX)];
+    for (field, text, max) in fields {
+        if text.is_some_and(|text| text.chars().count() > max) {
+            return Err(
+                ActionError::invalid(field, format!("must be at most {max} characters")).into()
+            );
+        }
+    }
+    let account = accounts::find_smtp(&instance, &id.to_string()).await?;
     let report = delivery::test_account(&instance, &account, &mail.to, subject, body).await?;
     let steps = step_views(report.steps);
     Ok(Json(SmtpTestReport { ok: report.ok, sentence: report.sentence, steps }))
