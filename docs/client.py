@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Asks for access, waits for the answer, prints the decision.
 
-    export COUNTERSIGN_URL=http://127.0.0.1:8025
-    export COUNTERSIGN_TOKEN=...        (countersign token create --role requester)
-    docs/client.py --requester rita@corp.example --approver ana@corp.example \\
+    token=$(countersign token create --role requester --name pam)
+    COUNTERSIGN_URL=http://127.0.0.1:8025 COUNTERSIGN_TOKEN=$token \\
+        docs/client.py --requester rita@corp.example --approver ana@corp.example \\
         --resource "root on db1" --minutes 60
 
 Ends with 0 if access was approved, 1 if it was not, 2 if the call was refused.
