@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help test check build demo deps deps-test
+.PHONY: help test check build bench demo deps deps-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,6 +17,9 @@ check: deps ## format and lints only
 
 build: deps ## the program, optimised: target/release/countersign
 	$(CARGO) build --release --locked --bin countersign
+
+bench: deps-test ## how fast a full mailbox is worked off, and in how much memory
+	$(CARGO) bench --locked --bench visit
 
 demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
 	target/release/countersign demo $(ARGS)

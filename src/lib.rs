@@ -14,6 +14,7 @@
 //! | [`delivery`] | carries mail out |
 //! | [`http`] | the API |
 //! | [`cli`] | the command line |
+//! | [`sandbox`] | a loopback mail server for the demo and for fault tests |
 //!
 //! # The two roads
 //!
@@ -35,6 +36,7 @@ pub mod net;
 pub mod polling;
 pub mod protocol;
 pub mod random;
+pub mod sandbox;
 pub mod secret;
 pub mod serve;
 pub mod store;

@@ -30,6 +30,8 @@ pub async fn serve(instance: Instance, stop: CancellationToken) -> Result<(), Ac
     workers.spawn(delivery::run(instance.clone(), stop.clone()));
     workers.spawn(clockwork(instance.clone(), stop.clone()));
     tokio::select! {
+        // In this order: a worker that ends because it was told to is no failure.
+        biased;
         () = stop.cancelled() => {}
         Some(ended) = workers.join_next() => {
             // A worker that ends by itself is broken; nothing may go on half.
@@ -55,7 +57,11 @@ async fn finish(instance: &Instance, mut workers: JoinSet<()>) {
         );
         workers.shutdown().await;
     }
-    match timeout(Duration::from_secs(2), polling::release_all(instance)).await {
+    let release = async {
+        polling::release_all(instance).await?;
+        delivery::release_all(instance).await
+    };
+    match timeout(Duration::from_secs(2), release).await {
         Ok(Ok(())) => {}
         _ => tracing::warn!("leases could not be given back; they run out by themselves"),
     }

@@ -321,6 +321,17 @@ pub async fn update_inbox(
     Ok(account)
 }
 
+/// Has the polling workers look into an account at once, whatever its schedule
+/// says. A pause stays, and so does a visit under way.
+pub async fn check_soon(instance: &Instance, account: &InboxAccount) -> Result<(), ActionError> {
+    let mut tx = instance.store.begin().await?;
+    let now = tx.now().await?;
+    inbox_state::schedule(&mut tx, account.id, now).await?;
+    tx.commit().await?;
+    instance.wake.polling.notify_one();
+    Ok(())
+}
+
 pub async fn remove_inbox(instance: &Instance, account: &InboxAccount) -> Result<(), ActionError> {
     let mut tx = instance.store.begin().await?;
     if !inbox_accounts::remove(&mut tx, account.id).await? {

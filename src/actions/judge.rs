@@ -18,12 +18,12 @@ use crate::{
             proof::{Evidence, Proven, Shortfall, proof},
             sighting::{Checked, Named, ReplyBase, Sighting, finding, sightings},
         },
-        ids::{ApproverId, InboundMessageId, OutboxMessageId},
+        ids::{ApproverId, InboundMessageId, InstanceId, OutboxMessageId},
         inbox_account::InboxAccount,
         message::{
             html,
             origin::{self, Judged, Origin, Ours},
-            parse::{self, Limits, Message},
+            parse::{self, Finding, Limits, Message},
         },
         person::Person,
         reply::{
@@ -77,7 +77,7 @@ pub struct Panicked(String);
 
 /// Pure work on hostile bytes: a panic in it is one message's trouble, not
 /// the visit's.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic
             .downcast_ref::<String>()
@@ -88,9 +88,18 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 pub fn open(instance: &Instance, raw: &[u8], around: &Surroundings) -> Result<Opened, Panicked> {
+    open_as(instance.id, raw, around)
+}
+
+/// The same where there may be no instance: the nil id is nobody's.
+pub(super) fn open_as(
+    instance: InstanceId,
+    raw: &[u8],
+    around: &Surroundings,
+) -> Result<Opened, Panicked> {
     guarded(|| {
         let message = parse::parse(raw, &Limits::default());
-        let ours = Ours { instance: instance.id, addresses: &around.own };
+        let ours = Ours { instance, addresses: &around.own };
         let origin = origin::origin(&message, raw, &ours);
         let visible = message.html.as_deref().map(|source| html::visible(source).text);
         let bodies: Vec<&str> =
@@ -122,6 +131,26 @@ pub struct Loaded {
     pub outbox_message_id: Option<OutboxMessageId>,
     /// The lookup hashes of the genuine tokens, to be consumed if it counts.
     pub token_hashes: Vec<[u8; 32]>,
+}
+
+impl Loaded {
+    /// What is known without a store: nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            finding: TokenFinding::Nothing,
+            named: None,
+            request: None,
+            live: Vec::new(),
+            person: None,
+            sender: SenderRelation::Stranger,
+            policy: Policy::default(),
+            ours: OurText::unknown(),
+            locale: None,
+            same_bytes_judged: false,
+            outbox_message_id: None,
+            token_hashes: Vec::new(),
+        }
+    }
 }
 
 pub async fn load(
@@ -317,7 +346,7 @@ pub fn conclude(
     })
 }
 
-fn mail_facts(
+pub(super) fn mail_facts(
     opened: &Opened,
     loaded: &Loaded,
     proven: Option<&Proven>,
@@ -325,7 +354,7 @@ fn mail_facts(
 ) -> MailFacts {
     let message = &opened.message;
     let structure = message.has_disqualifying_structure();
-    let over_limit = structure.is_some_and(|finding| finding.code.starts_with("over_"));
+    let over_limit = structure.is_some_and(Finding::is_a_limit);
     let from = message.from.as_ref().ok().map(|mailbox| mailbox.address.clone());
     MailFacts {
         over_limit,
@@ -409,11 +438,7 @@ fn explanation(opened: &Opened, loaded: &Loaded, read: &Read, verdict: &Verdict)
         "from_problem": opened.message.from.as_ref().err().map(|problem| problem.code()),
         "structure": structure,
         "token": token_word(&loaded.finding),
-        "sender": match loaded.sender {
-            SenderRelation::Approver => "approver",
-            SenderRelation::Requester => "requester",
-            SenderRelation::Stranger => "stranger",
-        },
+        "sender": sender_word(loaded.sender),
         "answer": read.answer(),
         "why": read.together.reason.code(),
         "language": read.together.language,
@@ -421,7 +446,15 @@ fn explanation(opened: &Opened, loaded: &Loaded, read: &Read, verdict: &Verdict)
     })
 }
 
-fn token_word(finding: &TokenFinding) -> &'static str {
+pub(super) fn sender_word(sender: SenderRelation) -> &'static str {
+    match sender {
+        SenderRelation::Approver => "approver",
+        SenderRelation::Requester => "requester",
+        SenderRelation::Stranger => "stranger",
+    }
+}
+
+pub(super) fn token_word(finding: &TokenFinding) -> &'static str {
     match finding {
         TokenFinding::Nothing => "none",
         TokenFinding::MessageIdOnly => "message_id_only",

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod credentials;
+pub mod explain;
 pub mod forms;
 pub mod instance;
 pub mod judge;

@@ -76,7 +76,7 @@ impl From<crate::store::StoreError> for ReceiveError {
     }
 }
 
-/// Keeps and judges one mail.
+/// Takes one mail apart, keeps it and judges it.
 pub async fn receive(
     instance: &Instance,
     tx: &mut Tx,
@@ -85,13 +85,25 @@ pub async fn receive(
     around: &Surroundings,
     arrived: Arrived,
 ) -> Result<Received, ReceiveError> {
+    let opened = judge::open(instance, &arrived.raw, around)?;
+    receive_opened(instance, tx, story, account, (opened, arrived)).await
+}
+
+/// The same for a mail that was taken apart before the transaction began, so
+/// that a large one holds up nobody else's.
+pub async fn receive_opened(
+    instance: &Instance,
+    tx: &mut Tx,
+    story: &mut Story,
+    account: &InboxAccount,
+    (opened, arrived): (Opened, Arrived),
+) -> Result<Received, ReceiveError> {
     let hash = sha256(&arrived.raw);
     let now = tx.now().await?;
     let first_seen_at = match arrived.internal_date {
         Some(date) if account.trust_internaldate => date.min(now),
         _ => now,
     };
-    let opened = judge::open(instance, &arrived.raw, around)?;
     let id = instance.random.id(now);
     let (judgement, concluded, loaded) = if arrived.is_whole {
         let loaded = judge::load(instance, tx, &opened, &hash, None).await?;

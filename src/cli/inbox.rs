@@ -107,7 +107,7 @@ pub(crate) struct Fields {
     /// generic, google or microsoft365
     #[arg(long)]
     profile: Option<String>,
-    /// An authserv-id whose Authentication-Results count; repeat for more
+    /// An authserv-id whose Authentication-Results count; repeat for more, `none` for none
     #[arg(long = "trusted-authserv-id", value_name = "ID")]
     trusted_authserv_ids: Vec<String>,
     #[arg(long, value_name = "true|false")]
@@ -164,7 +164,7 @@ impl Fields {
             ("proof", json!(self.proof)),
             ("by_mail", json!(self.by_mail)),
             ("profile", json!(self.profile)),
-            ("trusted_authserv_ids", list(self.trusted_authserv_ids)),
+            ("trusted_authserv_ids", authserv_ids(self.trusted_authserv_ids)),
             ("trust_internaldate", json!(self.trust_internaldate)),
             ("allow_cleartext_login", json!(self.allow_cleartext_login)),
             ("accept_invalid_certs", json!(self.accept_invalid_certs)),
@@ -180,6 +180,15 @@ impl Fields {
             Some(separator) => drop(form.insert("sub_address".to_owned(), json!(separator))),
         }
         Ok(())
+    }
+}
+
+/// Not given: left as it is.
+fn authserv_ids(typed: Vec<String>) -> Value {
+    match typed.as_slice() {
+        [] => Value::Null,
+        [none] if none == "none" => json!([]),
+        _ => json!(typed),
     }
 }
 

@@ -6,6 +6,8 @@
 mod config;
 mod credential;
 mod decisions;
+mod demo;
+mod explain;
 mod inbox;
 mod ledger;
 mod messages;
@@ -52,6 +54,8 @@ struct Cli {
 enum Command {
     /// Run the service: deliver, poll, expire, until stopped
     Serve,
+    /// A whole service on this machine, with a mail server and people who answer, to watch
+    Demo(demo::Demo),
     /// SMTP accounts, which mail is sent through
     #[command(subcommand)]
     Smtp(smtp::Smtp),
@@ -73,6 +77,8 @@ enum Command {
     /// Mail that came in, and what it turned out to be
     #[command(subcommand)]
     Messages(messages::Messages),
+    /// Say what mails would come to, and why, without committing anything
+    Explain(explain::Explain),
     /// Answers that counted
     #[command(subcommand)]
     Decisions(decisions::Decisions),
@@ -122,13 +128,19 @@ impl From<crate::store::StoreError> for CliError {
 
 async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
     let load = || Config::load(cli.config.as_deref(), std::env::vars());
-    match cli.command {
+    let command = match cli.command {
         Command::Config(command) => return config::run(&command, load, output),
         Command::Serve => return serve::run(load()?).await,
-        _ => {}
-    }
+        // Needs no configuration and touches nobody's.
+        Command::Demo(demo) => return demo::run(demo, output).await,
+        Command::Explain(wanted) if !wanted.instance && cli.config.is_none() => {
+            return explain::run(None, &wanted, output);
+        }
+        other => other,
+    };
     let config = load()?;
-    // A command's own words are its output; the log speaks only of trouble.
+    // A command's own words are its output, warnings among them; the log
+    // would only say them twice.
     let quiet = LogConfig { filter: "error".to_owned(), ..config.log.clone() };
     telemetry::start(if std::env::var_os("COUNTERSIGN_LOG_FILTER").is_some() {
         &config.log
@@ -136,11 +148,14 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         &quiet
     })
     .map_err(|error| CliError::Usage(error.to_string()))?;
-    if matches!(cli.command, Command::Migrate) {
+    if matches!(command, Command::Migrate) {
         return migrate(&config, output).await;
     }
+    if matches!(command, Command::Explain(_)) {
+        explain::must_exist(&config)?;
+    }
     let instance = Instance::open(config, Clock::system(), Random::from_system()).await?;
-    match cli.command {
+    match command {
         Command::Smtp(command) => smtp::run(&instance, command, output).await,
         Command::Inbox(command) => inbox::run(&instance, command, output).await,
         Command::Credential(command) => credential::run(&instance, command, output).await,
@@ -151,7 +166,10 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         Command::Decisions(command) => decisions::run(&instance, command, output).await,
         Command::Ledger(command) => ledger::run(&instance, command, output).await,
         Command::Settings(command) => settings::run(&instance, command, output).await,
-        Command::Serve | Command::Migrate | Command::Config(_) => Ok(ExitCode::SUCCESS),
+        Command::Explain(wanted) => explain::run(Some(&instance), &wanted, output),
+        Command::Serve | Command::Demo(_) | Command::Migrate | Command::Config(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -77,7 +77,10 @@ impl Output {
                 serde_json::Value::Null => "-".to_owned(),
                 other => other.to_string(),
             };
-            self.line(&format!("{key:width$}  {}", printable(&text)));
+            // A certificate has many lines; they stand below each other.
+            let below = format!("\n{:width$}  ", "");
+            let text = printable(text.trim_end()).replace('\n', &below);
+            self.line(&format!("{key:width$}  {text}"));
         }
     }
 
@@ -108,7 +111,7 @@ impl Output {
 }
 
 /// A mail's words must not drive the terminal they are shown on.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 

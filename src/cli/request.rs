@@ -237,7 +237,9 @@ fn show(request: &AccessRequest, output: Output) {
     let lines = [
         ("id", request.id.to_string()),
         ("resource", request.resource.clone()),
+        ("reason", short(request.justification.as_deref().unwrap_or("-"), 200)),
         ("requester", request.requester.email.to_string()),
+        ("level", request.level.to_string()),
         ("submitted", shown(request.submitted_at)),
         ("expires", shown(request.expires_at)),
         ("closed", maybe(request.closed_at)),

@@ -124,15 +124,29 @@ fn send_result(sent: Sent) -> SendResult {
     }
 }
 
-/// A refused login pauses the account, because only a person can mend it;
-/// everything else is tried again.
+/// What the session's end means for the mail. Where the server said no before
+/// there was a mail, its code counts: a refused login pauses the account,
+/// because only a person can mend it; everything else is tried again.
 fn unreachable(error: &NetError) -> SendResult {
-    let step = outbox_step(error.step);
-    if error.kind == Failure::LoginRefused {
+    let (step, text) = (outbox_step(error.step), error.to_string());
+    let code = match error.kind {
         // RFC 4954 §6: authentication credentials invalid.
-        return SendResult::Refused { step, code: 535, enhanced: None, text: error.to_string() };
+        Failure::LoginRefused => Some(code_of(&error.words).unwrap_or(535)),
+        Failure::ServerBusy { .. } | Failure::Rejected | Failure::LoginTemporarilyRefused => {
+            code_of(&error.words)
+        }
+        _ => None,
+    };
+    match code {
+        Some(code) => SendResult::Refused { step, code, enhanced: None, text },
+        None => SendResult::Unreachable { step, text },
     }
-    SendResult::Unreachable { step, text: error.to_string() }
+}
+
+/// The code a server's refusal begins with (RFC 5321 §4.2).
+fn code_of(words: &str) -> Option<u16> {
+    let code = words.get(..3)?.parse().ok()?;
+    (400..600).contains(&code).then_some(code)
 }
 
 fn outbox_step(step: StepName) -> OutboxStep {

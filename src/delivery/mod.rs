@@ -159,6 +159,14 @@ async fn release(instance: &Instance, message: &Claimed) {
     }
 }
 
+/// Gives back whatever this node holds; without it, mail that was under way
+/// would wait for the end of its lease.
+pub async fn release_all(instance: &Instance) -> Result<(), ActionError> {
+    let mut tx = instance.store.begin().await?;
+    outbox::release_all(&mut tx, instance.node).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Whether any account can send at all; said at start.
 pub async fn warn_if_unable(instance: &Instance) -> Result<(), ActionError> {
     let mut tx = instance.store.read().await?;

@@ -125,6 +125,14 @@ impl Pop3 {
         Ok(self.talk.must(StepName::Fetch, &format!("TOP {number} {lines}"), shape).await?.body)
     }
 
+    /// Takes back what RETR has left in the session. Dovecot, for one, sets
+    /// `\Seen` at QUIT on what was read, unless RSET (RFC 1939 §5) comes in
+    /// between. It takes deletions back as well, so it comes before them; a
+    /// server that refuses it has no harm done.
+    pub async fn reset(&mut self) -> Result<(), NetError> {
+        self.talk.ask_all(StepName::Fetch, &["RSET"], Shape::Line).await.map(|_| ())
+    }
+
     /// Marks a message; QUIT deletes it.
     pub async fn dele(&mut self, number: u32) -> Result<(), NetError> {
         self.talk.must(StepName::Delete, &format!("DELE {number}"), Shape::Line).await.map(|_| ())

@@ -8,7 +8,7 @@ use super::{errand::Errand, error::VisitError, mailbox::Item};
 use crate::{
     actions::{
         ActionError, Story,
-        judge::Surroundings,
+        judge::{self, Opened, Panicked, Surroundings},
         receive_message::{self, Arrived, ReceiveError, Received, sha256},
     },
     domain::decision::Disposition,
@@ -31,6 +31,9 @@ pub(super) struct Batch<'a> {
     waiting: Vec<(Item, Arrived)>,
     octets: usize,
 }
+
+/// A mail that was read, or on which reading broke.
+type Unjudged = (Item, Arrived, Result<Opened, Panicked>);
 
 /// What a commit came to.
 #[derive(Default)]
@@ -73,44 +76,53 @@ impl<'a> Batch<'a> {
             return Ok(committed);
         }
         self.octets = 0;
-        let waiting = std::mem::take(&mut self.waiting);
+        let opened = self.take_apart().await?;
         let mut tx = self.visit.instance.store.begin().await?;
+        // Held until the commit: nobody takes the account over in between.
         inbox_state::fence(&mut tx, self.visit.lease).await?;
         let mut story = Story::default();
-        for (item, arrived) in waiting {
-            self.receive_one(&mut tx, &mut story, item, arrived, &mut committed).await?;
+        for (item, arrived, opened) in opened {
+            self.receive_one(&mut tx, &mut story, (item, arrived, opened), &mut committed).await?;
         }
-        // The ledger's head is locked last; the lease is checked once more by
-        // the database's own rules when it commits.
         story.commit(tx).await?;
         Ok(committed)
+    }
+
+    /// Reads every waiting mail before the transaction begins, on a thread
+    /// where it holds up neither the runtime nor the database.
+    async fn take_apart(&mut self) -> Result<Vec<Unjudged>, VisitError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (instance, around) = (self.visit.instance.clone(), self.around.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            waiting
+                .into_iter()
+                .map(|(item, arrived)| {
+                    let opened = judge::open(&instance, &arrived.raw, &around);
+                    (item, arrived, opened)
+                })
+                .collect()
+        });
+        reading.await.map_err(|error| ActionError::Internal(error.to_string()).into())
     }
 
     async fn receive_one(
         &self,
         tx: &mut Tx,
         story: &mut Story,
-        item: Item,
-        arrived: Arrived,
+        (item, arrived, opened): Unjudged,
         committed: &mut Committed,
     ) -> Result<(), VisitError> {
         let hash = sha256(&arrived.raw);
-        // A message without a name of its own is known by its bytes.
-        let by_hash = self.visit.rescan || item.key.is_none();
-        if by_hash
-            && let Some(known) =
-                inbound_messages::find_by_hash(tx, self.visit.account.id, &hash).await?
-        {
+        if let Some(known) = self.known_by_its_bytes(tx, &item, &hash).await? {
             self.recognise(tx, item, &known, hash, committed).await?;
             return Ok(());
         }
         tx.savepoint("message").await?;
         let mut own = Story::default();
         let is_whole = arrived.is_whole;
-        match self.receive(tx, &mut own, arrived.clone()).await {
+        match self.receive(tx, &mut own, &item, arrived.clone(), opened).await {
             Ok(received) => {
                 tx.release("message").await?;
-                self.keep(tx, &item, &received, is_whole).await?;
                 story.absorb(own);
                 self.count(item, &received, is_whole, committed);
                 Ok(())
@@ -124,15 +136,42 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The message that came with these bytes before, where the bytes are what
+    /// it is known by: the server gives it no name, or has renumbered the
+    /// folder. The same bytes twice under one numbering are two messages.
+    async fn known_by_its_bytes(
+        &self,
+        tx: &mut Tx,
+        item: &Item,
+        sha256: &[u8; 32],
+    ) -> Result<Option<inbound_messages::InboundMessage>, StoreError> {
+        let account = self.visit.account.id;
+        if item.key.is_none() {
+            return inbound_messages::find_by_hash(tx, account, sha256).await;
+        }
+        let earlier = copies::find_by_hash(tx, account, sha256).await?.filter(|copy| {
+            (copy.folder.as_str(), copy.validity) != (self.visit.folder, self.visit.validity)
+        });
+        match earlier.and_then(|copy| copy.inbound_message_id) {
+            Some(id) => inbound_messages::find(tx, id).await,
+            None => Ok(None),
+        }
+    }
+
     async fn receive(
         &self,
         tx: &mut Tx,
         story: &mut Story,
+        item: &Item,
         arrived: Arrived,
+        opened: Result<Opened, Panicked>,
     ) -> Result<Received, ReceiveError> {
-        let visit = self.visit;
-        receive_message::receive(visit.instance, tx, story, visit.account, &self.around, arrived)
-            .await
+        let (instance, account) = (self.visit.instance, self.visit.account);
+        let is_whole = arrived.is_whole;
+        let mail = (opened?, arrived);
+        let received = receive_message::receive_opened(instance, tx, story, account, mail).await?;
+        self.keep(tx, item, &received, is_whole).await?;
+        Ok(received)
     }
 
     async fn keep(
@@ -202,7 +241,10 @@ impl<'a> Batch<'a> {
             reason: known.judgement.reason,
             sha256,
         };
-        self.keep(tx, &item, &received, known.is_whole).await?;
+        // Without a name of its own it is on record under its bytes already.
+        if item.key.is_some() {
+            self.keep(tx, &item, &received, known.is_whole).await?;
+        }
         committed.recognised += 1;
         if known.is_whole && received.disposition != Disposition::Deferred {
             committed.deletable.push(item);

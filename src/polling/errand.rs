@@ -11,6 +11,4 @@ pub(super) struct Errand<'a> {
     pub folder: &'a str,
     /// UIDVALIDITY; 0 for POP3.
     pub validity: i64,
-    /// The server renumbered: what is fetched may be known by its bytes.
-    pub rescan: bool,
 }

@@ -54,6 +54,15 @@ impl Mailbox {
         }
     }
 
+    /// Leaves what was fetched as unread as it was, for the people who read
+    /// this mailbox too. IMAP fetched it by BODY.PEEK.
+    pub(super) async fn leave_unread(&mut self) -> Result<(), NetError> {
+        match self {
+            Self::Imap(_) => Ok(()),
+            Self::Pop3(pop3) => pop3.reset().await,
+        }
+    }
+
     /// IMAP deletes at once; POP3 marks, and deletes when QUIT is answered.
     pub(super) async fn delete(&mut self, handles: &[u32]) -> Result<(), NetError> {
         match self {

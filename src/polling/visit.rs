@@ -57,6 +57,8 @@ struct Plan {
     oversize: Vec<Item>,
     delete_now: Vec<Item>,
     forget: Vec<String>,
+    /// The server renumbered the folder: everything is listed again.
+    rescan: bool,
     listed: usize,
     /// The highest UID listed; IMAP only.
     highest: Option<u32>,
@@ -76,8 +78,7 @@ pub(super) async fn visit(
     };
     let baseline_at = state.as_ref().and_then(|state| state.baseline_at);
     let baseline_taken = state.as_ref().is_some_and(|state| state.baseline_taken);
-    let mut visit =
-        Errand { instance, account, lease, folder: "INBOX", validity: 0, rescan: false };
+    let mut visit = Errand { instance, account, lease, folder: "INBOX", validity: 0 };
     let plan = match &mut mailbox {
         Mailbox::Imap(imap) => {
             visit.folder = &account.folder;
@@ -95,6 +96,10 @@ pub(super) async fn visit(
             .await;
     // What was committed may be deleted even where a later message failed.
     if outcome.is_ok() {
+        if summary.fetched + summary.recognised > 0 {
+            let failed = |error| VisitError::of_net(account, error);
+            mailbox.leave_unread().await.map_err(failed)?;
+        }
         delete(&visit, &mut mailbox, &mut to_delete, &mut summary).await?;
         if let Some(highest) = plan.highest {
             advance(&visit, highest).await?;
@@ -135,21 +140,20 @@ async fn plan_imap(
     let failed = |error: NetError| VisitError::of_net(account, error);
     let selected = imap.select(&account.folder).await.map_err(failed)?;
     visit.validity = i64::from(selected.uid_validity);
-    let (place, stored) = {
+    let (place, waiting) = {
         let mut tx = visit.instance.store.read().await?;
         let place = copies::place(&mut tx, account.id, visit.folder).await?;
-        let validity = place.map_or(visit.validity, |place| place.uid_validity);
-        (place, copies::known_uids(&mut tx, account.id, visit.folder, validity).await?)
+        let (id, validity, state) = (account.id, visit.validity, CopyState::ToDelete);
+        let waiting = copies::list_in_state(&mut tx, id, visit.folder, validity, state).await?;
+        (place, waiting)
     };
     let place = place.map(|place| Place {
         uid_validity: u32::try_from(place.uid_validity).unwrap_or(0),
         last_uid: u32::try_from(place.last_uid).unwrap_or(0),
     });
-    let known: BTreeMap<u32, Known> = stored
-        .iter()
-        .filter_map(|(uid, state)| Some((uid.parse().ok()?, known(*state)?)))
-        .collect();
-    let from = cursor::first_uid_to_list(place, selected.uid_validity, account.keep_copy, &known);
+    let waiting: BTreeMap<u32, Known> =
+        waiting.iter().filter_map(|copy| Some((copy.uid.parse().ok()?, Known::ToDelete))).collect();
+    let from = cursor::first_uid_to_list(place, selected.uid_validity, account.keep_copy, &waiting);
     let listed: Vec<ImapListed> = imap
         .list_from(from)
         .await
@@ -161,6 +165,17 @@ async fn plan_imap(
             internal_date: m.internal_date,
         })
         .collect();
+    // Only what is listed is looked up: a mailbox may keep a million behind it.
+    let uids: Vec<String> = listed.iter().map(|message| message.uid.to_string()).collect();
+    let stored = {
+        let mut tx = visit.instance.store.read().await?;
+        copies::known_among(&mut tx, account.id, visit.folder, visit.validity, &uids).await?
+    };
+    let known: BTreeMap<u32, Known> = stored
+        .iter()
+        .filter_map(|(uid, state)| Some((uid.parse().ok()?, known(*state)?)))
+        .chain(waiting)
+        .collect();
     let plan = cursor::plan_imap(&ImapFinding {
         manner: manner(account),
         baseline_at: baseline_at.unwrap_or_default(),
@@ -170,7 +185,6 @@ async fn plan_imap(
         listed: &listed,
         known: &known,
     });
-    visit.rescan = plan.rescan;
     let by_uid: BTreeMap<u32, &ImapListed> = listed.iter().map(|m| (m.uid, m)).collect();
     let items = |uids: Vec<u32>| -> Vec<Item> {
         uids.into_iter()
@@ -191,6 +205,7 @@ async fn plan_imap(
         oversize: items(plan.oversize),
         delete_now: items(plan.delete_now),
         forget: forget.iter().map(u32::to_string).collect(),
+        rescan: plan.rescan,
         highest: listed.iter().map(|m| m.uid).max().or((from > 1).then(|| from - 1)).or(Some(0)),
         listed: listed.len(),
     })
@@ -244,6 +259,7 @@ async fn plan_pop3(
         oversize: items(plan.oversize),
         delete_now: items(plan.delete_now),
         forget: plan.forget,
+        rescan: false,
         highest: None,
         listed: listed.len(),
     })
@@ -261,7 +277,7 @@ async fn note_history(
         None => plan.history.iter().filter_map(|item| item.key.clone()).collect(),
         Some(_) => Vec::new(),
     };
-    if history.is_empty() && plan.forget.is_empty() && !is_first_pop3 {
+    if history.is_empty() && plan.forget.is_empty() && !is_first_pop3 && !plan.rescan {
         return Ok(());
     }
     let mut tx = visit.instance.store.begin().await?;
@@ -270,6 +286,12 @@ async fn note_history(
     let account = visit.account.id;
     copies::forget(&mut tx, account, visit.folder, visit.validity, &plan.forget).await?;
     copies::add_history(&mut tx, account, visit.folder, visit.validity, &history, now).await?;
+    if plan.rescan {
+        // From now on what is committed counts under the new numbering, so a
+        // rescan that is broken off goes on where it was.
+        let place = copies::Place { uid_validity: visit.validity, last_uid: 0 };
+        copies::set_place(&mut tx, account, visit.folder, place).await?;
+    }
     if is_first_pop3 {
         inbox_state::set_baseline_taken(&mut tx, account).await?;
     }

@@ -297,6 +297,33 @@ macro_rules! for_uids {
     };
 }
 
+/// What is known of these uids; a large mailbox is not read for a small list.
+pub async fn known_among(
+    tx: &mut Tx,
+    account: InboxAccountId,
+    folder: &str,
+    validity: i64,
+    uids: &[String],
+) -> Result<HashMap<String, CopyState>, StoreError> {
+    const KNOWN: PerDatabase = for_uids!(
+        "-- mailbox.known_among\n\
+        SELECT uid, state FROM mailbox_copy \
+        WHERE account_id = $1 AND folder = $2 AND validity = $3 \
+            AND uid IN (SELECT uids.value FROM ",
+        ")"
+    );
+    let mut known = HashMap::new();
+    for part in uids.chunks(UIDS_PER_STATEMENT) {
+        let found = rows!(tx, (String, String), KNOWN, account, folder, validity, Json(part))?;
+        for (uid, state) in found {
+            let row = RowOf::new("mailbox_copy", &uid);
+            let state = row.word("state", &state, CopyState::from_word)?;
+            known.insert(uid, state);
+        }
+    }
+    Ok(known)
+}
+
 /// Writes down what lay there before the baseline. Those known are left as
 /// they are. Gives how many were new.
 pub async fn add_history(

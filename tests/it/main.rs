@@ -1,4 +1,16 @@
 //! The integration tests: one binary, so that there is one build and one bed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall say so at once")]
+
+mod answers;
 mod bed;
 mod bed_itself;
+mod client;
+mod command;
+mod command_line;
+mod demo;
+mod failures;
+mod house;
+mod mailboxes;
+mod refusals;
+mod sending;

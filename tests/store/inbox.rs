@@ -217,6 +217,11 @@ both! {
         let again = mailbox::add_history(&mut tx, id(1), "INBOX", 0, &uids[..9], noon()).await.unwrap();
         assert_eq!(again, 0);
         let known = mailbox::known_uids(&mut tx, id(1), "INBOX", 0).await.unwrap();
+        let mut asked: Vec<String> = known.keys().take(7000).cloned().collect();
+        asked.push("never seen".to_owned());
+        let among = mailbox::known_among(&mut tx, id(1), "INBOX", 0, &asked).await.unwrap();
+        assert!(among.iter().all(|(uid, state)| known.get(uid) == Some(state)));
+        assert_eq!(among.len(), asked.len() - 1);
         assert_eq!(known.len(), 10_000);
         assert!(uids.iter().all(|uid| known.get(uid) == Some(&CopyState::History)));
         let some = &uids[..6_000];

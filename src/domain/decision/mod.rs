@@ -73,6 +73,18 @@ pub fn decide(case: &Case<'_>) -> Verdict {
     }
 }
 
+/// What a mail comes to as far as it can tell by itself, for `explain` away
+/// from any instance: the same checks in the same order, without those that
+/// need the token, the request or the sender's proof.
+pub fn of_the_mail_alone(mail: &MailFacts, answer: Answer) -> Reason {
+    match (mail_is_fit_to_answer(mail), answer) {
+        (Err(reason), _) => reason,
+        (Ok(()), Answer::Approve) => Reason::Approved,
+        (Ok(()), Answer::Deny) => Reason::Denied,
+        (Ok(()), Answer::Unclear) => Reason::WordsUnclear,
+    }
+}
+
 /// The checks in order; `Ok` holds the vote that passed them all.
 fn first_against(case: &Case<'_>) -> Result<Vote, Reason> {
     if let Road::Mail(mail) = &case.road {

@@ -11,6 +11,21 @@ pub struct Finding {
     pub disqualifies: bool,
 }
 
+impl Finding {
+    /// Too much of something, rather than two readings of it.
+    pub fn is_a_limit(&self) -> bool {
+        matches!(
+            self.code,
+            "over_size_limit"
+                | "nested_too_deep"
+                | "nested_too_large"
+                | "too_many_parts"
+                | "too_many_header_lines"
+                | "header_too_long"
+        )
+    }
+}
+
 /// Collects findings without growing with the attacker's patience.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -45,6 +60,11 @@ impl Findings {
             self.has_fatal |= disqualifies;
             self.list.push(finding);
         }
+    }
+
+    /// The mail cannot decide whatever else is found.
+    pub(super) fn has_fatal(&self) -> bool {
+        self.has_fatal
     }
 
     pub(super) fn into_list(self) -> Vec<Finding> {

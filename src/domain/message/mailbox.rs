@@ -101,7 +101,8 @@ struct Entry {
     quoted: String,
     comment: String,
     angle: Option<String>,
-    /// Text behind the `>`, or a second pair of brackets.
+    /// Text behind the `>`, a second pair of brackets, or one without an end:
+    /// where that ends, readers differ.
     has_junk: bool,
     /// A quoted piece stands directly beside an `@`.
     has_quoted_local: bool,
@@ -118,13 +119,19 @@ impl List {
                     if !entry.quoted.is_empty() {
                         entry.quoted.push(' ');
                     }
-                    entry.quoted.push_str(&quoted(&mut chars));
+                    let (inside, is_closed) = quoted(&mut chars);
+                    entry.quoted.push_str(&inside);
+                    entry.has_junk |= !is_closed;
                     entry.has_quoted_local |= matches!(chars.peek(), Some('@'));
                 }
-                '(' => entry.comment = comment(&mut chars),
+                '(' => {
+                    let (inside, is_closed) = comment(&mut chars);
+                    entry.comment = inside;
+                    entry.has_junk |= !is_closed;
+                }
                 '<' => {
-                    let inside = angle(&mut chars);
-                    entry.has_junk |= entry.angle.is_some();
+                    let (inside, is_closed) = angle(&mut chars);
+                    entry.has_junk |= entry.angle.is_some() || !is_closed;
                     entry.angle.get_or_insert(inside);
                 }
                 ',' | ';' => {
@@ -188,19 +195,20 @@ fn name_of(written: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-fn quoted(chars: &mut impl Iterator<Item = char>) -> String {
+/// What stands inside, and whether it ends.
+fn quoted(chars: &mut impl Iterator<Item = char>) -> (String, bool) {
     let mut text = String::new();
     while let Some(c) = chars.next() {
         match c {
-            '"' => break,
+            '"' => return (text, true),
             '\\' => text.extend(chars.next()),
             c => text.push(c),
         }
     }
-    text
+    (text, false)
 }
 
-fn comment(chars: &mut impl Iterator<Item = char>) -> String {
+fn comment(chars: &mut impl Iterator<Item = char>) -> (String, bool) {
     let mut text = String::new();
     let mut depth = 1_usize;
     while let Some(c) = chars.next() {
@@ -209,24 +217,24 @@ fn comment(chars: &mut impl Iterator<Item = char>) -> String {
             ')' => {
                 depth -= 1;
                 if depth == 0 {
-                    break;
+                    return (text, true);
                 }
             }
             '\\' => text.extend(chars.next()),
             c => text.push(c),
         }
     }
-    text
+    (text, false)
 }
 
 /// What stands between the brackets; a quoted part keeps its quotes, so that
 /// it is refused as an address rather than read as a plain one.
-fn angle(chars: &mut impl Iterator<Item = char>) -> String {
+fn angle(chars: &mut impl Iterator<Item = char>) -> (String, bool) {
     let mut text = String::new();
     let mut is_quoted = false;
     while let Some(c) = chars.next() {
         match c {
-            '>' if !is_quoted => break,
+            '>' if !is_quoted => return (text, true),
             '\\' if is_quoted => {
                 text.push(c);
                 text.extend(chars.next());
@@ -237,7 +245,7 @@ fn angle(chars: &mut impl Iterator<Item = char>) -> String {
             }
         }
     }
-    text
+    (text, false)
 }
 
 #[cfg(test)]
@@ -278,6 +286,9 @@ mod tests {
         check("Ana <a\u{200b}@x.test>", Err(FromProblem::ControlOrFormatCharacter));
         check("Ana\u{202e} <a@x.test>", Err(FromProblem::ControlOrFormatCharacter));
         check("Ana", Err(FromProblem::NotAnAddress));
+        check("Ana <a@x.test", Err(FromProblem::NotAnAddress));
+        check("\"Ana <a@x.test>", Err(FromProblem::NotAnAddress));
+        check("<a@x.test> (Ana", Err(FromProblem::NotAnAddress));
         check("<>", Err(FromProblem::NotAnAddress));
     }
 

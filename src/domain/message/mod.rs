@@ -29,6 +29,7 @@ mod parameters;
 mod phrases;
 mod prose;
 mod recipient;
+mod second_reader;
 mod structure;
 mod thread;
 mod transfer;

@@ -1,14 +1,16 @@
 //! A mail, read once and for all.
 //!
-//! There is one reader, ours, because a library that mends broken mails in
-//! silence decides for us what a forged one says. It never fails: what is
-//! wrong stands in `structure`, what can be read is read, and the caller
-//! refuses to decide on a mail whose structure has two readings.
+//! Our own reader decides, because a library that mends broken mails in
+//! silence decides for us what a forged one says; a second one may only
+//! object. It never fails: what is wrong stands in `structure`, what can be
+//! read is read, and the caller refuses to decide on a mail whose structure
+//! has two readings.
 
 use chrono::{DateTime, FixedOffset};
 
 use super::{
-    encoded_word, findings::Findings, header, mailbox, structure, structure::Part, thread, views,
+    encoded_word, findings::Findings, header, mailbox, second_reader, structure, structure::Part,
+    thread, views,
 };
 pub use super::{
     findings::Finding,
@@ -82,11 +84,15 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Message {
         // Whether it differs from From cannot be told.
         findings.fatal("sender_unreadable", problem.code());
     }
+    let from = mailbox::from(&headers);
+    if let Ok(from) = &from {
+        second_reader::compare(read, &headers, from, &mut findings);
+    }
     let first = |name| header::values(&headers, name).next();
     Message {
         size_bytes: raw.len(),
         structure: findings.into_list(),
-        from: mailbox::from(&headers),
+        from,
         sender: sender.and_then(Result::ok).map(|it| it.address),
         return_path: return_path(first("Return-Path")),
         to: only(&headers, "To").map(mailbox::many).unwrap_or_default(),

@@ -342,6 +342,21 @@ pub async fn release(tx: &mut Tx, claimed: &ClaimedRef) -> Result<bool, StoreErr
     Ok(count == 1)
 }
 
+/// Gives back everything this node still holds: it was broken off while it was
+/// sending, so whether the server took it is not known. Gives how many.
+pub async fn release_all(tx: &mut Tx, node: NodeId) -> Result<u64, StoreError> {
+    let now = tx.now().await?;
+    changed!(
+        tx,
+        "-- outbox.release_all: due at once, for the node ends and nobody else is at it
+        UPDATE outbox_message SET state = 'unknown', reason = 'broken_off', due_at = $2,
+            lease_node = NULL
+        WHERE state = 'sending' AND lease_node = $1",
+        node,
+        now,
+    )
+}
+
 /// When the next message falls due that an account can send; none where there
 /// is nothing to wait for.
 pub async fn next_due(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -1,7 +1,7 @@
 //! One mailbox, seen from the disk: what was really delivered, and what is
 //! really left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -56,6 +56,39 @@ impl Mailbox {
         let place = place::get();
         let whole = place.write(self.maildir.join("tmp").join(&name), raw);
         fs::rename(whole, self.maildir.join("new").join(&name)).expect("both are ours");
+    }
+
+    /// The same, as if it had arrived that long ago: Dovecot takes a file's
+    /// time of change for the time of arrival.
+    pub fn put_old(&self, raw: &[u8], age: Duration) {
+        let before = self.files();
+        self.put(raw);
+        for path in self.files().difference(&before) {
+            let file = fs::File::options().write(true).open(path).expect("it was just put there");
+            let arrived = file.metadata().and_then(|found| found.modified()).expect("Linux knows");
+            file.set_modified(arrived - age).expect("it is ours");
+        }
+    }
+
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(self.maildir.join("new")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+
+    /// Makes Dovecot forget every UID: it gives the folder a new UIDVALIDITY,
+    /// as after a restore from backup.
+    pub fn renumber(&self) {
+        for entry in fs::read_dir(&self.maildir).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                fs::remove_file(entry.path()).expect("our own directory is writable");
+            }
+        }
+    }
+
+    /// Where Dovecot keeps the inbox.
+    pub fn maildir(&self) -> &Path {
+        &self.maildir
     }
 
     /// What is in the inbox now, in the order of arrival.

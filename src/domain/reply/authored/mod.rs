@@ -49,7 +49,7 @@ const LINES_MAX: usize = 40_000;
 pub struct Authored {
     /// No quotes, no signature.
     pub text: String,
-    /// No quotes, but the signature.
+    /// No quotes, but the signature and the notices that go out with it.
     pub with_signature: String,
     /// What was taken out, in the order of the view.
     pub cuts: Vec<Cut>,
@@ -81,19 +81,37 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
     let mut hidden = Vec::new();
     let mut lines = Vec::new();
     let mut start = 0;
+    let half_decoded = is_half_decoded(plain);
     for raw in plain.split('\n') {
         if lines.len() >= LINES_MAX {
             break;
         }
         let end = start + raw.len();
         let text = html::without_shapeless(raw.trim_end(), &mut hidden);
+        let (text, as_written) =
+            if half_decoded { (without_residue(&text), Some(text)) } else { (text, None) };
         let reversed = raw.contains(OVERRIDES);
-        push_line(&mut lines, Line { text, start, end, reversed, ..Line::default() });
+        push_line(&mut lines, Line { text, as_written, start, end, reversed, ..Line::default() });
         start = end + 1;
     }
     let too_long = start < plain.len();
     mark_colon_quotes(&mut lines);
     split::split(&lines, ours, hidden, too_long.then_some("too_many_lines"))
+}
+
+/// Quoted-printable that some relay has undone only for itself: the blanks and
+/// tabs of a quoted header stand there in code, and no line looks like itself.
+fn is_half_decoded(plain: &str) -> bool {
+    const LINES_MIN: usize = 3;
+    let coded = |line: &&str| line.starts_with("=09") || line.trim_end().ends_with("=20");
+    plain.split('\n').take(LINES_MAX).filter(coded).take(LINES_MIN).count() == LINES_MIN
+}
+
+/// The line with those codes undone.
+fn without_residue(line: &str) -> String {
+    let line = line.replace("=09", "\t");
+    let line = line.strip_suffix("=20").or_else(|| line.strip_suffix('=')).unwrap_or(&line);
+    line.replace("=20", " ").trim_end().to_owned()
 }
 
 /// Reads the HTML alternative.
@@ -119,6 +137,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
                 bare_quote: mark.bare_quote,
                 reversed,
                 angled: false,
+                as_written: None,
             },
         );
         start = end + 1;
@@ -142,8 +161,8 @@ fn push_line(lines: &mut Vec<Line>, mut line: Line) {
         let middle = (line.start + at).min(line.end);
         let own = own.trim_end_matches(['-', ' ']).to_owned();
         let attribution = attribution.to_owned();
-        lines.push(Line { text: own, end: middle, ..line.clone() });
-        lines.push(Line { text: attribution, start: middle, ..line });
+        lines.push(Line { text: own, as_written: None, end: middle, ..line.clone() });
+        lines.push(Line { text: attribution, as_written: None, start: middle, ..line });
         return;
     }
     lines.push(line);

@@ -23,12 +23,20 @@ pub(super) fn split(
     page.cut_wrapped_tails();
     page.cut_ours(ours);
     page.cut_signatures();
+    page.cut_rules_above_cuts();
     page.authored(hidden)
 }
 
 /// Whether a line of prose was wrapped rather than ended.
 fn goes_on(text: &str) -> bool {
     text.chars().count() >= 55 && !text.ends_with(['.', '!', '?', ':', ')', ']', '*'])
+}
+
+/// A line that only divides: ten dashes, stars or the like.
+fn is_rule(text: &str) -> bool {
+    let text = text.trim();
+    let first = text.chars().next().unwrap_or_default();
+    "-_=*~#".contains(first) && text.len() >= 10 && text.chars().all(|c| c == first)
 }
 
 fn fate_by_marks(line: &Line) -> Option<&'static str> {
@@ -136,6 +144,22 @@ impl Page<'_> {
         self.doubt_words_in_an_open_block_quote();
     }
 
+    /// A line of dashes or stars belongs to what was cut below it.
+    fn cut_rules_above_cuts(&mut self) {
+        let mut below = None;
+        for at in (0..self.lines.len()).rev() {
+            if self.is_own(at) {
+                let is_rule = self.lines.get(at).is_some_and(|line| is_rule(&line.text));
+                match below.filter(|_| is_rule) {
+                    Some(rule) => self.cut(at, at + 1, rule),
+                    None => below = None,
+                }
+            } else if let Some(rule) = self.fates.get(at).copied().flatten() {
+                below = Some(rule).filter(|rule| !rule.starts_with("signature"));
+            }
+        }
+    }
+
     /// Some phones open the reply inside the element of the signature. When
     /// nothing else is the person's, what stands there may be his answer.
     fn doubt_words_in_a_signature_block(&mut self) {
@@ -157,7 +181,8 @@ impl Page<'_> {
         let own = |fate: &Option<&str>| fate.is_none();
         let signed = |fate: &Option<&str>| {
             fate.is_none_or(|rule| {
-                rule == "footer_device" || rule.starts_with("signature") && rule != SIGNATURE_APART
+                let signs = ["signature", "footer_device", "disclaimer"];
+                signs.iter().any(|kind| rule.starts_with(kind)) && rule != SIGNATURE_APART
             })
         };
         let reversed =
@@ -176,14 +201,15 @@ impl Page<'_> {
         let mut text = String::new();
         let mut gap = false;
         for (line, fate) in self.lines.iter().zip(&self.fates) {
-            if !keep(fate) || line.is_blank() {
+            let written = line.as_written.as_deref().unwrap_or(&line.text).trim_end();
+            if !keep(fate) || written.trim_start().is_empty() {
                 gap = true;
                 continue;
             }
             if !text.is_empty() {
                 text.push_str(if gap { "\n\n" } else { "\n" });
             }
-            text.push_str(line.text.trim_end());
+            text.push_str(written);
             gap = false;
         }
         text

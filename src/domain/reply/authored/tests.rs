@@ -235,6 +235,40 @@ fn prose_that_only_resembles_a_trace_stays() {
 }
 
 #[test]
+fn prose_with_a_date_and_a_colon_at_its_end_stays() {
+    let mail = "The statement for the quarter\nending March 31, 2026 is being sent to you under the rules\n\
+                of the regulator. To read it please follow\nthe link below:\n\nhttps://corp.example/statement";
+    check(mail, mail);
+    let names = "Agreed\n\nOn 2 March 2026 at 09:14, Keep asking. It helps wrote:\n> Please answer APPROVE.";
+    check(names, "Agreed");
+}
+
+#[test]
+fn a_quote_whose_codes_were_left_in_is_still_a_quote() {
+    let mail = "Agreed.\n\n=09Ann Lee/OPS/ACME@ACME\n=0902/03/2026 09:14 AM\n=09=09=20\n=09=09 To: Bo Lind\n\
+                =09=09 cc:=20\n=09=09 Subject: Access\n\nPlease answer APPROVE or DENY.=20\n";
+    check(mail, "Agreed.");
+    // The codes tell where a quote begins; the person's own lines stay as they are.
+    let own = "one=20\n=20\ntwo=20\nthree=20";
+    check(own, own);
+}
+
+#[test]
+fn a_ruler_above_a_cut_goes_with_it() {
+    check("Agreed\n\n**************\n> From: Access Desk\n> APPROVE or DENY\n", "Agreed");
+    check("Agreed\n\n**************\nBut only today\n", "Agreed\n\n**************\nBut only today");
+}
+
+#[test]
+fn a_notice_belongs_to_the_signed_text() {
+    let got = own(
+        "Agreed.\n\nThis e-mail is confidential. If you are not the intended recipient, please delete it.\n",
+    );
+    assert_eq!(got.text, "Agreed.");
+    assert!(got.with_signature.contains("intended recipient"), "{got:?}");
+}
+
+#[test]
 fn an_answer_below_or_between_quoted_lines_stays() {
     check("> May Ben in?\n\nYes\n\n> For how long?\n\nA day", "Yes\n\nA day");
     check("> May Ben in?\nYes\n> Now?\nNo\n", "Yes\nNo".replace('\n', "\n\n").as_str());

@@ -78,6 +78,9 @@ static TAIL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Prose that goes on behind a full stop; months and titles are cut shorter.
+static SENTENCE_END: LazyLock<Regex> = LazyLock::new(|| compiled(r"[a-z]{5,}[.!?]\s+[a-z]+[\s,]"));
+
 /// How sure a text is an attribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strength {
@@ -177,7 +180,8 @@ fn may_continue(first: &str) -> bool {
 }
 
 fn strength(text: &str) -> Option<Strength> {
-    if text.chars().count() > CHARS_MAX {
+    let is_prose = || SENTENCE_END.is_match(text) && !OPENING.is_match(text);
+    if text.chars().count() > CHARS_MAX || is_prose() {
         return None;
     }
     let bare = text.trim_end_matches(|c: char| c.is_whitespace() || "*_>]-".contains(c));

@@ -18,6 +18,8 @@ pub(crate) mod table;
 pub(crate) struct Line {
     /// Without shapeless characters and trailing white space.
     pub text: String,
+    /// How it is shown, where that is not how it is recognised.
+    pub as_written: Option<String>,
     /// Where the line stood in the view.
     pub start: usize,
     pub end: usize,
