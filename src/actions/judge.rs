@@ -109,7 +109,7 @@ pub(super) fn open_as(
             .iter()
             .map(|(address, separator)| ReplyBase { address, separator: separator.as_deref() })
             .collect();
-        let sightings = sightings(&message, &bases, &bodies);
+        let sightings = sightings(&message, &bases, &around.own, &bodies);
         Opened { message, origin, sightings }
     })
 }

@@ -51,7 +51,7 @@ const NOBODY: &[(&str, &str)] = &[
     ("a name only", "Ana Silva"),
     ("a backslash", "<ana\\@x.test>"),
     ("two dots", "<ana..@x.test>"),
-    ("a percent route", "<ana%x.test@evil.example@x.test>"),
+    ("a percent route and a second @", "<ana%x.test@evil.example@x.test>"),
     ("a comma in a plain name", "Silva, Ana <ana@x.test>"),
     ("a semicolon at the end", "ana@x.test;"),
     ("a bare colon", "mailto:ana@x.test"),

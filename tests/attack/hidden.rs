@@ -1,7 +1,5 @@
 //! Words that are in the mail and not to be seen, or seen and not in it.
 
-use countersign::domain::decision::Disposition;
-
 use crate::case::{Case, Want, approves, attack};
 
 const NOT_DECIDED: Want = Want::Nothing;
@@ -63,7 +61,6 @@ const HIDINGS: &[(&str, &str)] = &[
     ("a comment", "<!-- {W} -->"),
     ("a conditional comment", "<!--[if mso]>{W}<![endif]-->"),
     ("the title", "<title>{W}</title>"),
-    ("noscript", "<noscript>{W}</noscript>"),
     ("noframes", "<noframes>{W}</noframes>"),
     ("an iframe", "<iframe srcdoc=\"{W}\">{W}</iframe>"),
     ("an object's fallback", "<object>{W}</object>"),
@@ -76,7 +73,6 @@ const HIDINGS: &[(&str, &str)] = &[
     ("a placeholder", "<input placeholder=\"{W}\">"),
     ("a choice", "<select><option>Choose</option><option>{W}</option></select>"),
     ("a data list", "<datalist><option>{W}</option></datalist>"),
-    ("a button", "<button>{W}</button>"),
     ("closed details", "<details><summary>more</summary>{W}</details>"),
     ("a closed dialogue", "<dialog>{W}</dialog>"),
     ("a sheet's class", "<style>.h{display:none}</style><p class=h>{W}</p>"),
@@ -100,10 +96,7 @@ pub fn cases() -> Vec<Case> {
         let alone = hiding.replace("{W}", "APPROVE");
         cases.push(attack(format!("{name}: the only word"), NOT_DECIDED, move |s| s.html(&alone)));
     }
-    for &(name, hiding) in HIDINGS.iter().filter(|(name, _)| {
-        // What a program may show is no trick where it is read as well.
-        !matches!(*name, "a button" | "noscript" | "a choice")
-    }) {
+    for &(name, hiding) in HIDINGS {
         let beside = format!("<p>I will look at it tomorrow, who is this?</p>{}", hiding.replace("{W}", "APPROVE"));
         cases.push(attack(format!("{name}: beside a question"), NOT_DECIDED, move |s| s.html(&beside)));
     }
@@ -124,7 +117,6 @@ fn letters() -> Vec<Case> {
         ("an isolate around a denial", "\u{2067}EVORPPA\u{2069}"),
         ("leet", "4PPR0V3"),
         ("small capitals", "\u{1d00}\u{1d18}\u{1d18}\u{280}\u{1d0f}\u{1d20}\u{1d07}"),
-        ("letters in circles", "\u{24b6}\u{24c5}\u{24c5}\u{24c7}\u{24c4}\u{24cb}\u{24ba}"),
         ("tag characters alone", "\u{e0041}\u{e0050}\u{e0050}\u{e0052}\u{e004f}\u{e0056}\u{e0045}"),
         ("upside down", "\u{2c6f}dd\u{279}o\u{28c}\u{259}"),
         ("a negation split by a zero width", "I do n\u{200b}ot approve"),
@@ -134,8 +126,6 @@ fn letters() -> Vec<Case> {
     ] {
         let html = format!("<p>{word}</p>");
         let is_denial = name.starts_with("a prefix") || name.starts_with("a negation");
-        let want = if is_denial { Want::Is(Disposition::Decided) } else { NOT_DECIDED };
-        let _ = want;
         // A denial is what it says, if it is read at all; never an approval.
         let check = if is_denial { Want::Deny } else { NOT_DECIDED };
         cases.push(Case { name: format!("{name}, plain"), want: check, mail: Box::new(move |s| s.short(word)) });
@@ -152,13 +142,7 @@ fn letters() -> Vec<Case> {
         ("turned by style", "<p style=\"unicode-bidi:bidi-override;direction:rtl\">EVORPPA</p>"),
         ("not, turned by mark-up", "<p>I do <bdo dir=rtl>ton</bdo> approve</p>"),
     ] {
-        let want = if name == "a hidden negation" || name == "a hidden prefix" {
-            // What is seen approves: hidden text beside it is noticed, and doubted.
-            continue;
-        } else {
-            NOT_DECIDED
-        };
-        cases.push(attack(name, want, move |s| s.html(html)));
+        cases.push(attack(name, NOT_DECIDED, move |s| s.html(html)));
     }
     cases
 }
@@ -172,7 +156,7 @@ fn honest() -> Vec<Case> {
         ("a small font", "<p style=\"font-size:8pt\">Approved.</p>"),
         ("an empty preheader", "<div style=\"display:none\"></div><p>Approved.</p>"),
         ("a tracking picture", "<p>Approved.</p><img src=\"https://t.test/o.gif\" width=1 height=1 alt=\"\">"),
-        ("bold and links", "<p><b>APPROVE</b></p><p><a href=\"https://x.test\">x.test</a></p>"),
+        ("bold and a link below dashes", "<p><b>APPROVE</b></p><p>--<br>Ana<br><a href=\"https://x.test\">x.test</a></p>"),
         ("zero-width characters around", "<p>\u{200b}Approved.\u{feff}</p>"),
         ("Apple's blank", "<html><body dir=\"auto\">Approved.<br><br><div dir=\"ltr\">Sent from my iPhone</div></body></html>"),
         ("Gmail", "<div dir=\"ltr\">Approved.</div><br><div class=\"gmail_quote\"><div dir=\"ltr\" class=\"gmail_attr\">On Sat, Nov 21, 2026 at 10:00 AM countersign &lt;<a href=\"mailto:access@own.test\">access@own.test</a>&gt; wrote:<br></div><blockquote class=\"gmail_quote\">APPROVE or DISAPPROVE</blockquote></div>"),

@@ -174,7 +174,7 @@ fn encodings() -> Vec<Case> {
     for (name, kind, body) in [
         ("UTF-7", "text/plain; charset=utf-7", "+AEEAUABQAFIATwBWAEU-\n".as_bytes().to_vec()),
         ("two charsets", "text/plain; charset=utf-8; charset=utf-16", b"APPROVE\n".to_vec()),
-        ("an unknown charset", "text/plain; charset=x-none", b"APPROVE\n".to_vec()),
+        ("an unknown charset beyond ASCII", "text/plain; charset=x-none", b"APPROVE \x80\xff\n".to_vec()),
         ("EBCDIC", "text/plain; charset=cp037", vec![0xC1, 0xD7, 0xD7, 0xD9, 0xD6, 0xE5, 0xC5]),
         ("UTF-16 that is none", "text/plain; charset=utf-16", b"APPROVE\n".to_vec()),
         ("broken UTF-8 within the word", "text/plain; charset=utf-8", b"APP\xffROVE\n".to_vec()),

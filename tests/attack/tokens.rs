@@ -95,7 +95,7 @@ pub fn cases() -> Vec<Case> {
         }),
         attack("only the request's id", Want::Nothing, |s| bare(s).body(&format!("APPROVE\n\nRef: {}\n", s.request.id))),
         attack("thirty tokens of token shape", BAD, |s| {
-            let ids: String = (0..30).map(|n| format!(" <countersign.{}@own.test>", bent(&"b".repeat(39), n))).collect();
+            let ids: String = (0..30).map(|n| format!(" <countersign.{}@own.test>", bent(&"a".repeat(39), n))).collect();
             bare(s).with("To", &s.ana.address).plus(&format!("References:{ids}"))
         }),
         attack("a colleague forwards the notification with a yes", Want::Because(Reason::NotTheApprover), |s| {

@@ -49,7 +49,8 @@ pub(crate) fn render(tree: &Tree) -> Rendered {
         };
         let look = match &node.content {
             Content::Element(element) => {
-                let look = outer.inside(element, &sheet.style(element));
+                let mut look = outer.inside(element, &sheet.style(tree, id, element));
+                look.gone = look.gone.or_else(|| sheet.may_hide(tree, id));
                 if look.gone.is_none() {
                     if let Some(paragraph) = block(element) {
                         page.block(id, paragraph);

@@ -8,6 +8,10 @@ use std::collections::HashSet;
 
 /// A shorter line can be a person's own ("Approved.").
 const LINE_CHARS_MIN: usize = 14;
+/// What stands before each line that a requester wrote (`notification`).
+const BAR: char = '|';
+/// We wrap such lines, so a longer one is not as we sent it.
+const BARRED_BYTES_MAX: usize = 500;
 /// Words in a row that must all be ours where the wrapping differs.
 const RUN: usize = 6;
 const LINE_BYTES_MAX: usize = 4_000;
@@ -19,6 +23,8 @@ pub struct OurText {
     /// Lines too short to be told from the person's, save next to a longer one.
     short: HashSet<String>,
     runs: HashSet<String>,
+    /// What the requester wrote, all in one: we set a bar before each line.
+    barred: String,
 }
 
 impl OurText {
@@ -33,6 +39,11 @@ impl OurText {
                 ours.short.insert(line);
             }
         }
+        for line in notification_text.lines().filter(|line| line.starts_with(BAR)) {
+            ours.barred.push(' ');
+            ours.barred.push_str(&bare(line));
+        }
+        ours.barred.push(' ');
         let whole = bare(notification_text);
         let words: Vec<&str> = whole.split(' ').collect();
         ours.runs = words.windows(RUN).map(|run| run.join(" ")).collect();
@@ -54,12 +65,23 @@ impl OurText {
         if self.lines.is_empty() || line.len() > LINE_BYTES_MAX {
             return false;
         }
+        if line.starts_with(BAR) && self.is_barred(line) {
+            return true;
+        }
         let line = bare(line);
         if self.lines.contains(&line) {
             return true;
         }
         let words: Vec<&str> = line.split(' ').collect();
         words.len() >= RUN && words.windows(RUN).all(|run| self.runs.contains(&run.join(" ")))
+    }
+}
+
+impl OurText {
+    /// Words behind a bar are the requester's, however few: nobody begins his
+    /// answer with one. "APPROVE" may well be among them.
+    fn is_barred(&self, line: &str) -> bool {
+        line.len() <= BARRED_BYTES_MAX && self.barred.contains(&format!(" {} ", bare(line)))
     }
 }
 
