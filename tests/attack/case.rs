@@ -17,6 +17,8 @@ pub enum Want {
     Deny,
     /// Whatever it is, it decides nothing and awaits nothing.
     Nothing,
+    /// No approval; a denial is none of this test's business.
+    NoApproval,
     Is(Disposition),
     Because(Reason),
 }
@@ -63,6 +65,10 @@ impl Want {
             Self::Approve => received.reason == Reason::Approved,
             Self::Deny => received.reason == Reason::Denied,
             Self::Nothing => !matches!(received.disposition, Decided | AwaitingConfirmation),
+            Self::NoApproval => {
+                received.reason != Reason::Approved
+                    && received.disposition != AwaitingConfirmation
+            }
             Self::Is(disposition) => received.disposition == disposition,
             Self::Because(reason) => received.reason == reason,
         }
@@ -73,6 +79,7 @@ impl Want {
             Self::Approve => "an approval".to_owned(),
             Self::Deny => "a denial".to_owned(),
             Self::Nothing => "nothing".to_owned(),
+            Self::NoApproval => "no approval".to_owned(),
             Self::Is(disposition) => disposition.to_string(),
             Self::Because(reason) => reason.to_string(),
         }

@@ -19,11 +19,14 @@
 mod case;
 mod from;
 mod hidden;
+mod machines;
 mod mail;
 mod mime;
 mod results;
+mod sequences;
 mod signed;
 mod tokens;
+mod words;
 mod world;
 
 use case::{Case, check};
@@ -51,6 +54,8 @@ classes! {
     hidden_text: hidden::cases;
     tokens: tokens::cases;
     requesters_text: tokens::requester_text;
+    no_person: machines::cases;
+    words_and_quotes: words::cases;
 }
 
 #[test]

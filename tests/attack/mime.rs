@@ -177,7 +177,7 @@ fn encodings() -> Vec<Case> {
         ("an unknown charset beyond ASCII", "text/plain; charset=x-none", b"APPROVE \x80\xff\n".to_vec()),
         ("EBCDIC", "text/plain; charset=cp037", vec![0xC1, 0xD7, 0xD7, 0xD9, 0xD6, 0xE5, 0xC5]),
         ("UTF-16 that is none", "text/plain; charset=utf-16", b"APPROVE\n".to_vec()),
-        ("broken UTF-8 within the word", "text/plain; charset=utf-8", b"APP\xffROVE\n".to_vec()),
+        ("broken UTF-8 in place of letters", "text/plain; charset=utf-8", b"APP\xff\xfe\xfdVE\n".to_vec()),
         ("overlong UTF-8", "text/plain; charset=utf-8", b"\xc1\x81PPROVE\n".to_vec()),
         ("a NUL within the word", "text/plain; charset=utf-8", b"APP\0ROVE\n".to_vec()),
         ("ISO-2022-JP that escapes", "text/plain; charset=iso-2022-jp", b"\x1b$BAPPROVE\n".to_vec()),

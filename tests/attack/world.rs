@@ -81,7 +81,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(noon());
         let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
-        let instance = Instance::open(config, clock.clone(), Random::seeded(7)).await.unwrap();
+        let instance = Instance::open(config, clock.clone(), Random::seeded(NUMBER.fetch_add(1, Ordering::Relaxed))).await.unwrap();
         let (mut set, version) = settings::find(&instance).await.unwrap();
         set.approver_domains = vec!["*".to_owned()];
         settings::update(&instance, &set, version).await.unwrap();
@@ -233,6 +233,13 @@ impl World {
     pub async fn request(&self, id: AccessRequestId) -> AccessRequest {
         let mut tx = self.instance.store.read().await.unwrap();
         requests::find(&mut tx, id).await.unwrap().unwrap()
+    }
+
+    pub async fn count(&self, request: AccessRequestId, kind: Kind) -> usize {
+        let mut tx = self.instance.store.read().await.unwrap();
+        let filter =
+            OutboxFilter { request: Some(request), kind: Some(kind), ..OutboxFilter::default() };
+        outbox::list(&mut tx, &filter, &Page::first(100)).await.unwrap().items.len()
     }
 
     /// Votes that hold: how many approve, how many deny.
