@@ -22,6 +22,7 @@ mod hidden;
 mod machines;
 mod mail;
 mod mime;
+mod requester;
 mod results;
 mod sequences;
 mod signed;

@@ -20,7 +20,7 @@
 //!
 //! Doubts: `attribution_with_text`, `quote_without_marks`, `quote_partly_marked`,
 //! `quote_wrapped`, `words_below_signature`, `words_in_signature`,
-//! `words_below_banner`, `block_quote_unannounced`, `direction_override`, `too_many_lines`,
+//! `words_below_banner`, `words_in_our_text`, `block_quote_unannounced`, `direction_override`, `too_many_lines`,
 //! `document_too_large`.
 //!
 //! Not here: what the words mean (`wording`), and how a quote is recognised

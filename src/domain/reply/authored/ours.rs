@@ -25,6 +25,11 @@ pub struct OurText {
     runs: HashSet<String>,
     /// What the requester wrote, all in one: we set a bar before each line.
     barred: String,
+    /// What stands behind a label or a bar, each by itself.
+    values: HashSet<String>,
+    /// `Resource: db1` whole, and `Resource:` alone.
+    labelled: HashSet<String>,
+    labels: HashSet<String>,
 }
 
 impl OurText {
@@ -37,6 +42,19 @@ impl OurText {
                 ours.lines.insert(line);
             } else if !line.is_empty() {
                 ours.short.insert(line);
+            }
+        }
+        for line in notification_text.lines() {
+            match line.split_once(": ") {
+                _ if line.starts_with(BAR) => {
+                    ours.values.insert(bare(line));
+                }
+                Some((label, value)) => {
+                    ours.values.insert(bare(value));
+                    ours.labelled.insert(bare(line));
+                    ours.labels.insert(bare(label));
+                }
+                None => {}
             }
         }
         for line in notification_text.lines().filter(|line| line.starts_with(BAR)) {
@@ -60,6 +78,12 @@ impl OurText {
         line.len() <= LINE_BYTES_MAX && self.short.contains(&bare(line))
     }
 
+    /// Whether others may have written this line into our text, so that only its
+    /// neighbours tell whose it is. Labels and bars get lost on the way.
+    pub(super) fn may_quote(&self, line: &str) -> bool {
+        line.len() <= BARRED_BYTES_MAX && self.values.contains(&bare(line))
+    }
+
     /// Whether this line of a reply is ours.
     pub(super) fn holds(&self, line: &str) -> bool {
         if self.lines.is_empty() || line.len() > LINE_BYTES_MAX {
@@ -68,7 +92,11 @@ impl OurText {
         if line.starts_with(BAR) && self.is_barred(line) {
             return true;
         }
+        let is_label = line.trim_end().ends_with(':');
         let line = bare(line);
+        if self.labelled.contains(&line) || is_label && self.labels.contains(&line) {
+            return true;
+        }
         if self.lines.contains(&line) {
             return true;
         }
