@@ -2,8 +2,10 @@
 
 CARGO ?= cargo
 ARGS ?=
+KILLS ?= 150
+SEED ?= 1
 
-.PHONY: help test check build bench demo deps deps-test
+.PHONY: help test check build bench demo soak schemathesis deps deps-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,6 +25,13 @@ bench: deps-test ## how fast a full mailbox is worked off, and in how much memor
 
 demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
 	target/release/countersign demo $(ARGS)
+
+soak: deps-test ## kill the service again and again: KILLS=300 on each database, SEED=1 for the dice
+	COUNTERSIGN_KILLS='$(KILLS)' COUNTERSIGN_SEED='$(SEED)' $(CARGO) test --locked --test it kill:: -- --nocapture
+
+schemathesis: ## hold the API against its own description, as each role (needs schemathesis from PyPI)
+	$(CARGO) build --locked --bin countersign
+	scripts/schemathesis $(ARGS)
 
 deps: ## install what the build needs (apt; asks for nothing that is there)
 	@scripts/install-deps build

@@ -6,20 +6,38 @@
 
 use std::time::Duration;
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     actions::{ActionError, Instance, requests, tell},
-    delivery, polling,
+    delivery, http, polling,
 };
 
 /// How often requests are looked through for expiry and reminders.
 const CLOCKWORK: Duration = Duration::from_secs(1);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
+/// Opens the address the API listens on.
+pub async fn listen(instance: &Instance) -> Result<TcpListener, ActionError> {
+    let address = instance.config.listen;
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ActionError::Internal(format!("could not listen on {address}: {error}")))
+}
+
 /// Runs the service until `stop` is cancelled.
 pub async fn serve(instance: Instance, stop: CancellationToken) -> Result<(), ActionError> {
+    let listener = listen(&instance).await?;
+    serve_on(instance, listener, stop).await
+}
+
+/// The same, on an address that is open already.
+pub async fn serve_on(
+    instance: Instance,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), ActionError> {
     tracing::info!(instance = %instance.id, node = %instance.node, epoch = instance.epoch,
         database = %crate::config::without_password(&instance.config.database()), "countersign starts");
     polling::warn_of_accounts(&instance).await?;
@@ -29,6 +47,10 @@ pub async fn serve(instance: Instance, stop: CancellationToken) -> Result<(), Ac
     workers.spawn(polling::run(instance.clone(), stop.clone()));
     workers.spawn(delivery::run(instance.clone(), stop.clone()));
     workers.spawn(clockwork(instance.clone(), stop.clone()));
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("the API listens on http://{address}");
+    }
+    workers.spawn(http::run(instance.clone(), listener, stop.clone()));
     tokio::select! {
         // In this order: a worker that ends because it was told to is no failure.
         biased;

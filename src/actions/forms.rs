@@ -50,21 +50,18 @@ fn default_connector() -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpAccountForm {
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     #[serde(default = "yes")]
     pub enabled: bool,
     #[serde(default)]
     pub default: bool,
-    #[schema(value_type = String)]
     pub sender: EmailAddress,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub reply_to: Option<EmailAddress>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub return_path: Option<EmailAddress>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub confirmation_to: Option<EmailAddress>,
     #[serde(default)]
     pub request_read_receipt: bool,
@@ -72,14 +69,15 @@ pub struct SmtpAccountForm {
     pub force_settings: bool,
     #[serde(default)]
     pub footer_enabled: bool,
+    #[schema(min_length = 1, max_length = 255)]
     pub host: String,
+    #[schema(minimum = 1, maximum = 65535)]
     pub port: u16,
     #[serde(default)]
     pub security: Security,
     #[serde(default = "yes")]
     pub authenticate: bool,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub credential_id: Option<CredentialId>,
     #[serde(default)]
     pub allow_cleartext_login: bool,
@@ -93,8 +91,10 @@ pub struct SmtpAccountForm {
     #[serde(default = "default_connector")]
     pub connector: String,
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
     pub rate_per_minute: Option<i64>,
     #[serde(default = "two")]
+    #[schema(minimum = 1, maximum = 50)]
     pub max_connections: i64,
 }
 
@@ -102,6 +102,7 @@ pub struct SmtpAccountForm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InboxAccountForm {
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -109,17 +110,18 @@ pub struct InboxAccountForm {
     pub automatic_check: bool,
     #[serde(default = "yes")]
     pub keep_copy: bool,
-    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<EmailAddress>,
     #[serde(default = "plus")]
+    #[schema(min_length = 1, max_length = 1)]
     pub sub_address: Option<String>,
     #[serde(default = "imap")]
     pub protocol: Protocol,
+    #[schema(min_length = 1, max_length = 255)]
     pub host: String,
+    #[schema(minimum = 1, maximum = 65535)]
     pub port: u16,
     #[serde(default)]
     pub security: Security,
-    #[schema(value_type = String)]
     pub credential_id: CredentialId,
     #[serde(default)]
     pub allow_cleartext_login: bool,
@@ -143,6 +145,7 @@ pub struct InboxAccountForm {
     #[serde(default)]
     pub import_existing: bool,
     #[serde(default = "megabytes_25")]
+    #[schema(minimum = 1024, maximum = 104_857_600)]
     pub max_size_bytes: i64,
     #[serde(default = "standard")]
     pub proof: Proof,

@@ -57,12 +57,9 @@ impl Instance {
     /// the instance is known by.
     pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, ActionError> {
         make_data_dir(&config)?;
-        let master = match std::env::var("COUNTERSIGN_MASTER_KEY") {
-            Ok(text) => MasterKeys::parse(&text, "COUNTERSIGN_MASTER_KEY")?,
-            Err(_) => MasterKeys::in_file(&config.master_key_file(), &random)?,
-        };
         let store = Store::open(&config.database(), clock.clone()).await?;
         store.migrate().await?;
+        let master = master_keys(&store, &config, &random).await?;
         Self::on(store, config, clock, random, master).await
     }
 
@@ -118,9 +115,37 @@ impl Instance {
     }
 }
 
+/// From the environment or the file. A new key is made only where nothing was
+/// sealed yet: after a restore without the key file, a fresh key would hide
+/// that the old one is missing.
+async fn master_keys(
+    store: &Store,
+    config: &Config,
+    random: &Random,
+) -> Result<MasterKeys, ActionError> {
+    if let Ok(text) = std::env::var("COUNTERSIGN_MASTER_KEY") {
+        return Ok(MasterKeys::parse(&text, "COUNTERSIGN_MASTER_KEY")?);
+    }
+    let file = config.master_key_file();
+    if !file.exists() {
+        let mut tx = store.read().await?;
+        if let Some(key) = store::token_keys::list(&mut tx).await?.first() {
+            return Err(ActionError::Conflict(format!(
+                "the database was sealed with master key `{}`, and there is no file `{}`; put the key file back",
+                key.key_id,
+                file.display()
+            )));
+        }
+    }
+    Ok(MasterKeys::in_file(&file, random)?)
+}
+
+/// Its own, and nobody else's to look into.
 fn make_data_dir(config: &Config) -> Result<(), ActionError> {
+    use std::os::unix::fs::DirBuilderExt;
     let dir = &config.data_dir;
-    fs::create_dir_all(dir).map_err(|source| {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| {
         ActionError::Secret(crate::secret::SecretError::File {
             file: dir.display().to_string(),
             source,

@@ -400,7 +400,7 @@ fn authentication(proven: Option<&Proven>, policy: Policy, loaded: &Loaded) -> V
     json!({
         "wanted": {"proof": policy.proof, "by_mail": policy.by_mail},
         "reached": proven.map_or(Proof::TokenOnly, |proven| proven.level),
-        "by": proven.and_then(|proven| proven.by).map(|by| format!("{by:?}")),
+        "by": proven.and_then(|proven| proven.by).map(|by| by.code()),
         "shortfalls": proven.map(|p| p.shortfalls.iter().map(|s| s.code()).collect::<Vec<_>>()),
         "token_carriers": carriers,
     })

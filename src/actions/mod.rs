@@ -5,6 +5,9 @@
 //! command meet; none of them knows SQL, and none decides anything by itself.
 
 pub mod accounts;
+pub mod answer_request;
+pub mod api_tokens;
+pub mod approvers;
 pub mod credentials;
 pub mod explain;
 pub mod forms;
@@ -12,6 +15,7 @@ pub mod instance;
 pub mod judge;
 pub mod ledger;
 pub mod messages;
+pub mod module_mail;
 pub mod outbox;
 pub mod people;
 pub mod receive_message;
@@ -20,12 +24,14 @@ pub mod settings;
 pub mod settle_delivery;
 pub mod submit_request;
 pub mod tell;
+pub mod watch;
 
 use serde_json::Value;
 
 use crate::{
     domain::{
         access_request::submission::FieldProblem,
+        decision::Reason,
         ids::AccessRequestId,
         ledger::{Kind, NewEntry},
         smtp_account::NoReplyRoad,
@@ -50,6 +56,9 @@ pub enum ActionError {
     /// Somebody else changed it in between.
     #[error("{what} `{name}` was changed by somebody else in between; read it again")]
     Changed { what: &'static str, name: String },
+    /// An answer that `decide` did not count.
+    #[error("the answer does not count: {}", .0.sentence())]
+    NotCounted(Reason),
     #[error(transparent)]
     NoReplyRoad(#[from] NoReplyRoad),
     #[error("a secret could not be sealed or opened")]

@@ -34,6 +34,7 @@ use crate::{
         inbound_messages::{self, Judgement, NewInbound},
         outbox, requests, tokens,
     },
+    telemetry,
 };
 
 /// A mail as it came from the server.
@@ -100,7 +101,8 @@ pub async fn receive_opened(
 ) -> Result<Received, ReceiveError> {
     let hash = sha256(&arrived.raw);
     let now = tx.now().await?;
-    let first_seen_at = match arrived.internal_date {
+    let arrived_at = arrived.internal_date;
+    let first_seen_at = match arrived_at {
         Some(date) if account.trust_internaldate => date.min(now),
         _ => now,
     };
@@ -120,6 +122,10 @@ pub async fn receive_opened(
     if let (Some(concluded), Some(loaded)) = (&concluded, &loaded) {
         let judged = Judged { id, opened: &opened, loaded, concluded, now };
         apply(instance, tx, story, &judged).await?;
+        if let (Disposition::Decided, Some(arrived)) = (judgement.disposition, arrived_at) {
+            let seconds = (now - arrived).num_milliseconds().max(0) as f64 / 1000.0;
+            telemetry::reply_to_decision(seconds);
+        }
     }
     Ok(Received { id, disposition: judgement.disposition, reason: judgement.reason, sha256: hash })
 }
@@ -196,6 +202,7 @@ pub async fn judge_again(
     let mut story = Story::default();
     let facts = judged_facts(id, account.id, &kept.sha256, &judgement);
     story.tell(instance, Kind::MessageJudged, judgement.access_request_id, facts, None);
+    telemetry::message(judgement.disposition.as_str());
     let judged = Judged { id, opened: &opened, loaded: &loaded, concluded: &concluded, now };
     apply(instance, &mut tx, &mut story, &judged).await?;
     story.commit(tx).await?;
@@ -308,6 +315,7 @@ pub(super) async fn record_vote(
     });
     let private = json!({"address": approver.address, "comment": counted.comment});
     story.tell(instance, Kind::DecisionRecorded, Some(request.id), facts, Some(private));
+    telemetry::decision(counted.vote.as_str(), counted.channel);
     tracing::info!(request = %request.id, reference = %request.reference(), answer = %counted.vote,
         channel = counted.channel, "decision recorded");
 
@@ -509,6 +517,7 @@ fn tell_judged(
     });
     let request = judgement.access_request_id;
     story.tell(instance, Kind::MessageJudged, request, facts, Some(private));
+    telemetry::message(judgement.disposition.as_str());
     tracing::info!(account = %inbound.account_id, inbound_message = %inbound.id,
         disposition = %judgement.disposition, reason = %judgement.reason, "mail judged");
 }

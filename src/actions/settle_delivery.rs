@@ -17,6 +17,7 @@ use crate::{
         outbox::{self, Claimed, Settlement},
         smtp_accounts,
     },
+    telemetry,
 };
 
 /// Settles one try; says what follows, or none where the lease was lost and
@@ -59,6 +60,8 @@ pub async fn settle_delivery(
         story.tell(instance, Kind::DeliverySettled, claimed.access_request_id, facts, None);
     }
     story.commit(tx).await?;
+    let sent_after = (now - claimed.enqueued_at).num_milliseconds().max(0) as f64 / 1000.0;
+    telemetry::delivery(after.state.as_str(), (after.state == State::Sent).then_some(sent_after));
     tracing::info!(outbox = %claimed.id, state = %after.state, reason = after.reason, "delivery tried");
     Ok(Some(after))
 }

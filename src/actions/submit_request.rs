@@ -13,7 +13,7 @@ use crate::{
             submission::{FieldProblem, Submission, SubmittedApprover},
         },
         address::EmailAddress,
-        ids::PersonId,
+        ids::{ApiTokenId, PersonId},
         inbox_account::InboxAccount,
         ledger::Kind,
         person::Person,
@@ -27,6 +27,15 @@ use crate::{
 pub async fn submit_request(
     instance: &Instance,
     submission: Submission,
+) -> Result<AccessRequest, ActionError> {
+    submit_request_by(instance, submission, None).await
+}
+
+/// The same, on behalf of an API token, which may then read the request.
+pub async fn submit_request_by(
+    instance: &Instance,
+    submission: Submission,
+    submitter: Option<ApiTokenId>,
 ) -> Result<AccessRequest, ActionError> {
     let now = instance.store.now().await?;
     let problems = submission.problems(now);
@@ -71,6 +80,9 @@ pub async fn submit_request(
         approvers,
     };
     requests::add(&mut tx, &request).await?;
+    if let Some(token) = submitter {
+        requests::set_submitter(&mut tx, request.id, token).await?;
+    }
     tell_submitted(instance, &mut story, &request);
     tell::ask_level(instance, &mut tx, &mut story, &request, request.level).await?;
     let id = request.id;
@@ -197,7 +209,7 @@ async fn resolve_approvers(
 }
 
 /// Four eyes compares persons: with every address either is known by.
-fn person_problems(
+pub(super) fn person_problems(
     person: &Person,
     given: &SubmittedApprover,
     requester: &Requester,
@@ -242,7 +254,7 @@ fn quorum_problems(quorum: Quorum, approvers: &[Approver], problems: &mut Vec<Fi
     }
 }
 
-fn approver(
+pub(super) fn approver(
     instance: &Instance,
     settings: &Settings,
     given: &SubmittedApprover,

@@ -81,6 +81,17 @@ pub(super) async fn ask_level(
     Ok(())
 }
 
+/// Asks somebody who came to the list later.
+pub(super) async fn ask_one(
+    instance: &Instance,
+    tx: &mut Tx,
+    story: &mut Story,
+    request: &AccessRequest,
+    approver: &Approver,
+) -> Result<(), ActionError> {
+    ask(instance, tx, story, request, approver, &Asking::First).await
+}
+
 /// Reminds one approver; the mail can be answered like the first.
 pub(super) async fn remind(
     instance: &Instance,
@@ -391,7 +402,7 @@ async fn to_requester<'a>(
 }
 
 /// For mails that carry no token.
-fn fresh_message_id(instance: &Instance, account: &SmtpAccount) -> String {
+pub(super) fn fresh_message_id(instance: &Instance, account: &SmtpAccount) -> String {
     let unique = data_encoding::HEXLOWER.encode(&instance.random.bytes::<16>());
     format!("countersign.{unique}@{}", account.sender.domain())
 }

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod smtp;
 mod time;
+mod token;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -85,6 +86,9 @@ enum Command {
     /// The hash-chained list of everything that happened
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// API tokens: who may call
+    #[command(subcommand)]
+    Token(token::Token),
     /// Settings of the whole instance
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -165,6 +169,7 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         Command::Messages(command) => messages::run(&instance, command, output).await,
         Command::Decisions(command) => decisions::run(&instance, command, output).await,
         Command::Ledger(command) => ledger::run(&instance, command, output).await,
+        Command::Token(command) => token::run(&instance, command, output).await,
         Command::Settings(command) => settings::run(&instance, command, output).await,
         Command::Explain(wanted) => explain::run(Some(&instance), &wanted, output),
         Command::Serve | Command::Demo(_) | Command::Migrate | Command::Config(_) => {

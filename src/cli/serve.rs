@@ -1,12 +1,18 @@
 //! `countersign serve`.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
-use crate::{actions::Instance, clock::Clock, config::Config, random::Random, serve, telemetry};
+use crate::{
+    actions::{Instance, api_tokens},
+    clock::Clock,
+    config::Config,
+    random::Random,
+    serve, telemetry,
+};
 
 pub(crate) async fn run(config: Config) -> Result<ExitCode, CliError> {
     telemetry::start(&config.log).map_err(|error| CliError::Usage(error.to_string()))?;
@@ -23,6 +29,15 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, CliError> {
         }
         stopper.cancel();
     });
-    serve::serve(instance, stop).await?;
+    let listener = serve::listen(&instance).await?;
+    if let Some(first) = api_tokens::issue_first(&instance).await? {
+        // To standard output and nowhere else: the log is kept, and read by many.
+        let line = format!(
+            "The API token of the first admin, shown this once:\n  {}\n",
+            first.text.expose()
+        );
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    }
+    serve::serve_on(instance, listener, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,11 @@
 
 mod attempt;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use tokio::{task::JoinSet, time::timeout};
@@ -19,13 +23,15 @@ use crate::{
     actions::{ActionError, Instance, settle_delivery::settle_expired},
     domain::ids::SmtpAccountId,
     store::{
-        outbox::{self, Claimed},
+        outbox::{self, Claimed, ClaimedRef},
         smtp_accounts,
     },
 };
 
-/// Longer than any one delivery may take (RFC 5321 §4.5.3.2 adds up to less).
-const LEASE: TimeDelta = TimeDelta::minutes(30);
+/// How long a claim holds without being renewed; so long a crash delays a mail.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often it is renewed: a delivery may take half an hour (RFC 5321 §4.5.3.2).
+const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// Messages claimed at a time, for all accounts.
 const CLAIMED_AT_ONCE_MAX: i64 = 64;
 /// How long to wait at most before looking again: another node or a command
@@ -123,16 +129,46 @@ async fn deliver_group(
             return; // The lease runs out and the mail is due again.
         }
     };
-    for message in messages {
-        if stop.is_cancelled() {
-            release(instance, &message).await;
-            continue;
+    // What is done, well or not, is renewed no more: after a failure to settle
+    // it must become due again.
+    let held: Vec<ClaimedRef> = messages.iter().map(Claimed::reference).collect();
+    let held = Mutex::new(held);
+    let work = async {
+        for message in messages {
+            if stop.is_cancelled() {
+                release(instance, &message).await;
+            } else if let Err(error) = deliver(instance, &mut sender, &message).await {
+                tracing::error!(outbox = %message.id, "delivery could not be settled: {}", chain(&error));
+            }
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.retain(|claim| claim.id != message.id);
         }
-        if let Err(error) = deliver(instance, &mut sender, &message).await {
-            tracing::error!(outbox = %message.id, "delivery could not be settled: {}", chain(&error));
-        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = keep_leases(instance, &held) => {}
     }
     sender.close().await;
+}
+
+/// Renews what is held, for ever. A lease that is lost is no harm: whoever has
+/// it sends under the same Message-ID, and only he settles.
+async fn keep_leases(instance: &Instance, held: &Mutex<Vec<ClaimedRef>>) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let claims = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let renewed = async {
+            let mut tx = instance.store.begin().await?;
+            let until = tx.now().await? + LEASE;
+            for claim in &claims {
+                outbox::renew(&mut tx, claim, until).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = renewed.await {
+            tracing::warn!("leases of mail under way could not be renewed: {}", chain(&error));
+        }
+    }
 }
 
 async fn deliver(

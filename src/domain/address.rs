@@ -145,6 +145,23 @@ impl Serialize for EmailAddress {
     }
 }
 
+/// What a caller is told an address looks like: a part of what is accepted,
+/// so that whatever fits this is an address.
+impl utoipa::PartialSchema for EmailAddress {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        const PATTERN: &str =
+            "^[A-Za-z0-9]{1,20}([._+-][A-Za-z0-9]{1,10}){0,2}@([a-z0-9]{1,20}[.]){1,2}[a-z]{2,8}$";
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .pattern(Some(PATTERN))
+            .max_length(Some(Self::OCTETS_MAX))
+            .examples(["ana@corp.example"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for EmailAddress {}
+
 impl<'de> Deserialize<'de> for EmailAddress {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let typed = String::deserialize(deserializer)?;

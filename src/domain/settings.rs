@@ -42,7 +42,6 @@ pub struct Settings {
     /// Tell approvers what was recorded for them.
     pub receipts: bool,
     /// Who is told of alerts.
-    #[schema(value_type = Vec<String>)]
     pub alert_recipients: Vec<EmailAddress>,
 }
 

@@ -75,6 +75,14 @@ impl VisitError {
         }
     }
 
+    /// Errors of the store do not know whose visit they ended.
+    pub(super) fn named(mut self, account: &InboxAccount) -> Self {
+        if self.account.is_empty() {
+            self.account = account.name.clone();
+        }
+        self
+    }
+
     pub(super) fn is_stop(&self) -> bool {
         self.is_stop
     }

@@ -36,6 +36,7 @@ use crate::{
         inbound_messages, inbox_accounts,
         inbox_state::{self, AfterVisit, Lease},
     },
+    telemetry,
 };
 
 /// How long a lease holds without being renewed.
@@ -158,6 +159,7 @@ async fn visit_leased(
         return Err(ActionError::not_found("inbox account", lease.account));
     };
     let limit = Duration::from_secs(instance.config.limits.visit_seconds);
+    let began = tokio::time::Instant::now();
     let result = tokio::select! {
         result = timeout(limit, visit::visit(instance, &account, lease)) => {
             result.unwrap_or_else(|_| Err(VisitError::too_long(&account, limit)))
@@ -165,6 +167,7 @@ async fn visit_leased(
         lost = keep_lease(instance, lease) => Err(lost),
         () = stop.cancelled() => Err(VisitError::stopped(&account)),
     };
+    let result = result.map_err(|error: VisitError| error.named(&account));
     match &result {
         Ok(summary) if summary.fetched > 0 => {
             tracing::info!(account = %account.name, fetched = summary.fetched, deleted = summary.deleted, "visited");
@@ -174,6 +177,12 @@ async fn visit_leased(
         Err(error) if error.is_stop() => {}
         Err(error) => tracing::warn!(account = %account.name, step = error.step, "{error}"),
     }
+    let outcome = match &result {
+        Ok(_) => "ok",
+        Err(error) if error.is_stop() => "stopped",
+        Err(_) => "failed",
+    };
+    telemetry::poll(&account.name, outcome, began.elapsed().as_secs_f64());
     record(instance, &account, lease, started_at, &result).await?;
     Ok(result)
 }

@@ -11,7 +11,10 @@ use super::{
 use crate::domain::{
     access_request::{LiveDecision, Vote},
     address::EmailAddress,
-    ids::{AccessRequestId, ApproverId, DecisionId, InboundMessageId, InboxAccountId, PersonId},
+    ids::{
+        AccessRequestId, ApiTokenId, ApproverId, DecisionId, InboundMessageId, InboxAccountId,
+        PersonId,
+    },
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,10 @@ pub struct DecisionFilter {
     pub channel: Option<String>,
     /// The inbox account the answer came in.
     pub account: Option<InboxAccountId>,
+    /// On a request that this API token submitted.
+    pub submitted_by: Option<ApiTokenId>,
+    /// By this person.
+    pub person: Option<PersonId>,
     /// Decided at or after.
     pub since: Option<DateTime<Utc>>,
     /// Decided before.
@@ -191,6 +198,8 @@ pub async fn list(
         "(SELECT m.account_id FROM inbound_message m WHERE m.id = d.inbound_message_id) = ",
         filter.account.map(|id| id.0),
     );
+    conditions.id("r.submitted_by = ", filter.submitted_by.map(|id| id.0));
+    conditions.id("d.person_id = ", filter.person.map(|id| id.0));
     conditions.time("d.decided_at >= ", filter.since);
     conditions.time("d.decided_at < ", filter.until);
     conditions.behind("(d.decided_at, d.id) < (", page)?;

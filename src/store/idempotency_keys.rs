@@ -19,7 +19,7 @@ pub struct IdempotencyKey {
     pub method_path: String,
     /// SHA-256 of the body: the same key with another body is a mistake.
     pub body_hash: [u8; 32],
-    /// The HTTP status that was answered.
+    /// The HTTP status that was answered; 0 while the call is under way.
     pub status: i64,
     pub response: Value,
     pub created_at: DateTime<Utc>,
@@ -51,6 +51,38 @@ pub async fn add(tx: &mut Tx, key: &IdempotencyKey) -> Result<(), StoreError> {
         key.status,
         Json(holdable_json(&key.response)),
         key.created_at,
+    )?;
+    Ok(())
+}
+
+/// Puts the answer in the place of a reservation.
+pub async fn answer(
+    tx: &mut Tx,
+    caller: ApiTokenId,
+    key: &str,
+    status: i64,
+    response: &Value,
+) -> Result<(), StoreError> {
+    changed!(
+        tx,
+        "-- idempotency_keys.answer
+        UPDATE idempotency_key SET status = $3, response = $4 WHERE api_token_id = $1 AND key = $2",
+        caller,
+        key,
+        status,
+        Json(holdable_json(response)),
+    )?;
+    Ok(())
+}
+
+/// Gives a reservation back: the call changed nothing.
+pub async fn remove(tx: &mut Tx, caller: ApiTokenId, key: &str) -> Result<(), StoreError> {
+    changed!(
+        tx,
+        "-- idempotency_keys.remove
+        DELETE FROM idempotency_key WHERE api_token_id = $1 AND key = $2",
+        caller,
+        key,
     )?;
     Ok(())
 }

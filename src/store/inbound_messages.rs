@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use super::{
     Listed, Page, StoreError, Tx,
     columns::{RowOf, holdable_json, holdable_option},
-    listing::Conditions,
+    listing::{Bound, Conditions},
     tx::*,
 };
 use crate::domain::{
@@ -101,6 +101,8 @@ pub struct InboundFilter {
     pub sender: Option<String>,
     /// Part of the subject, in any case (of ASCII letters).
     pub subject: Option<String>,
+    /// Only those about whose handling something went wrong: quarantined or deferred.
+    pub with_error: bool,
     /// First seen at or after.
     pub since: Option<DateTime<Utc>>,
     /// First seen before.
@@ -367,6 +369,10 @@ pub async fn list(
     conditions.text("reason = ", filter.reason.map(Reason::as_str));
     conditions.id("access_request_id = ", filter.request.map(|id| id.0));
     conditions.text("from_key = ", filter.sender.as_ref().map(|sender| sender.to_lowercase()));
+    if filter.with_error {
+        let word = Bound::Text("deferred".to_owned());
+        conditions.0.push(("disposition IN ('quarantined', ", word, ")"));
+    }
     conditions.contains("lower(subject) LIKE lower(", filter.subject.as_deref());
     conditions.time("first_seen_at >= ", filter.since);
     conditions.time("first_seen_at < ", filter.until);

@@ -261,7 +261,8 @@ pub async fn set_baseline_taken(tx: &mut Tx, account: InboxAccountId) -> Result<
     Ok(count == 1)
 }
 
-/// Ends a pause; due at once, with the failures forgotten.
+/// Somebody mended something: an account that failed or was paused is due at
+/// once, with the failures forgotten. False where nothing was wrong.
 pub async fn resume(
     tx: &mut Tx,
     account: InboxAccountId,
@@ -271,7 +272,7 @@ pub async fn resume(
         tx,
         "-- inbox_state.resume
         UPDATE inbox_state SET paused_reason = NULL, failures = 0, refused_logins = 0, due_at = $2
-        WHERE account_id = $1 AND paused_reason IS NOT NULL",
+        WHERE account_id = $1 AND (paused_reason IS NOT NULL OR failures > 0)",
         account,
         now,
     )?;

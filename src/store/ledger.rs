@@ -150,6 +150,32 @@ pub async fn list(
         .collect()
 }
 
+/// Up to `limit` entries before `before_seq`, the newest first, of one kind or
+/// request where one is named.
+pub async fn list_before(
+    tx: &mut Tx,
+    before_seq: i64,
+    kind: Option<Kind>,
+    request: Option<AccessRequestId>,
+    limit: i64,
+) -> Result<Vec<(Entry, Option<PrivatePart>)>, StoreError> {
+    rows!(
+        tx,
+        Row,
+        select!(
+            "WHERE e.seq < $1 AND ($2 IS NULL OR e.kind = $2) \
+            AND ($3 IS NULL OR e.access_request_id = $3) ORDER BY e.seq DESC LIMIT $4"
+        ),
+        before_seq,
+        kind.map(Kind::as_str),
+        request,
+        limit,
+    )?
+    .into_iter()
+    .map(Row::read)
+    .collect()
+}
+
 /// Everything that happened to one request, in order.
 pub async fn list_of_request(
     tx: &mut Tx,

@@ -10,13 +10,13 @@ use sqlx::types::Json;
 use super::{
     Listed, Page, StoreError, Tx,
     columns::{RowOf, holdable, holdable_json, holdable_option, word},
-    listing::Conditions,
+    listing::{Bound, Conditions},
     tx::*,
 };
 use crate::domain::{
     access_request::{AccessRequest, Approver, ApproverState, Quorum, Requester, Status},
     address::EmailAddress,
-    ids::{AccessRequestId, ApproverId, PersonId, SmtpAccountId},
+    ids::{AccessRequestId, ApiTokenId, ApproverId, PersonId, SmtpAccountId},
 };
 
 /// Which requests are wanted; what is none does not narrow.
@@ -25,6 +25,10 @@ pub struct RequestFilter {
     pub status: Option<Status>,
     pub requester: Option<EmailAddress>,
     pub external_id: Option<String>,
+    /// Submitted by this API token.
+    pub submitted_by: Option<ApiTokenId>,
+    /// A person who stands in its list and was not taken off.
+    pub approver: Option<PersonId>,
     /// Submitted at or after.
     pub since: Option<DateTime<Utc>>,
     /// Submitted before.
@@ -269,6 +273,12 @@ pub async fn list(
     conditions.text("status = ", filter.status.map(Status::as_str));
     conditions.text("requester_email_key = ", filter.requester.as_ref().map(EmailAddress::key));
     conditions.text("external_id = ", filter.external_id.as_deref());
+    conditions.id("submitted_by = ", filter.submitted_by.map(|id| id.0));
+    if let Some(person) = filter.approver {
+        let own = "id IN (SELECT access_request_id FROM approver \
+                   WHERE state <> 'removed' AND person_id = ";
+        conditions.0.push((own, Bound::Id(person.0), ")"));
+    }
     conditions.time("submitted_at >= ", filter.since);
     conditions.time("submitted_at < ", filter.until);
     conditions.behind("(submitted_at, id) < (", page)?;
@@ -315,6 +325,49 @@ async fn all_with_approvers(
         row.read(own)
     };
     requests.into_iter().map(read).collect()
+}
+
+/// Notes the API token a request came in by, in the transaction that adds it.
+pub async fn set_submitter(
+    tx: &mut Tx,
+    id: AccessRequestId,
+    token: ApiTokenId,
+) -> Result<(), StoreError> {
+    changed!(
+        tx,
+        "-- requests.set_submitter
+        UPDATE access_request SET submitted_by = $2 WHERE id = $1",
+        id,
+        token,
+    )?;
+    Ok(())
+}
+
+/// The API token a request came in by; none where the command line asked.
+pub async fn submitter(tx: &mut Tx, id: AccessRequestId) -> Result<Option<ApiTokenId>, StoreError> {
+    let found = row!(
+        tx,
+        (Option<ApiTokenId>,),
+        "-- requests.submitter
+        SELECT submitted_by FROM access_request WHERE id = $1",
+        id,
+    )?;
+    Ok(found.and_then(|(token,)| token))
+}
+
+/// How many requests are in each state, those that are none left out.
+pub async fn counts_by_status(tx: &mut Tx) -> Result<Vec<(Status, i64)>, StoreError> {
+    let found = rows!(
+        tx,
+        (String, i64),
+        "-- requests.counts_by_status
+        SELECT status, count(*) FROM access_request GROUP BY status ORDER BY status"
+    )?;
+    let read = |(found, count): (String, i64)| {
+        let row = RowOf::new("access_request", &"(any)");
+        Ok((row.word("status", &found, Status::from_word)?, count))
+    };
+    found.into_iter().map(read).collect()
 }
 
 /// How many requests there are.

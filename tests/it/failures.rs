@@ -1,6 +1,8 @@
 //! Servers that are wrong, gone, or silent: what an admin is told, that
 //! nobody else is disturbed, and that the service still stops.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use countersign::actions::{accounts, credentials};
 use countersign::config::LimitsConfig;
 use countersign::delivery;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bed::faults::{Fault, FaultServer};
 use crate::command::Countersign;
-use crate::house::{CREDENTIAL, House, Plan, add_credential, address, eventually};
+use crate::house::{CREDENTIAL, Database, House, Plan, add_credential, address, eventually};
 
 /// Waits short enough for a test, and told to the command line as well.
 const SHORT: [(&str, &str); 4] = [
@@ -85,7 +87,13 @@ async fn troubles(house: &House, protocol: &str) -> Vec<Trouble> {
             &[&at("localhost", good), "`tls`", "certificate"],
             None,
         ),
-        trouble("wrong name", json!({"host": "127.0.0.2"}), &["`127.0.0.2:", "`"], None),
+        // Another way to write 127.0.0.1, and no name in the certificate.
+        trouble(
+            "wrong name",
+            json!({"host": "127.1"}),
+            &[&at("127.1", good), "`tls`", "certificate"],
+            None,
+        ),
         trouble(
             "unknown host",
             json!({"host": "nowhere.invalid"}),
@@ -220,12 +228,7 @@ async fn an_account_in_trouble_disturbs_no_other() {
 #[tokio::test]
 async fn three_refused_logins_pause_the_account_until_the_password_is_mended() {
     let house = House::open(Plan::default()).await;
-    let set = async |password: &str| {
-        let secret = countersign::secret::Secret::new(password.to_owned());
-        let found = credentials::find(&house.instance, CREDENTIAL).await;
-        credentials::update(&house.instance, found.unwrap(), Some(secret)).await.unwrap();
-    };
-    set("wrong").await;
+    set_password(&house, "wrong").await;
     let paused = async || {
         let inbox = house.inbox().await;
         let (_, state) = accounts::inbox_health(&house.instance, &inbox).await.unwrap();
@@ -237,9 +240,72 @@ async fn three_refused_logins_pause_the_account_until_the_password_is_mended() {
         assert!(polling::poll_now(&house.instance, &inbox).await.unwrap().is_err());
     }
     assert!(paused().await.unwrap().contains("3 logins were refused"));
-    set("pass").await;
+    set_password(&house, "pass").await;
     assert_eq!(paused().await, None);
     house.poll().await;
+}
+
+#[tokio::test]
+async fn a_mended_password_is_tried_at_once_and_not_after_the_back_off() {
+    let house = House::open(Plan::default()).await;
+    set_password(&house, "wrong").await;
+    let inbox = house.inbox().await;
+    assert!(polling::poll_now(&house.instance, &inbox).await.unwrap().is_err());
+    let due = async || {
+        let (_, state) = accounts::inbox_health(&house.instance, &inbox).await.unwrap();
+        state.unwrap().due_at
+    };
+    assert!(due().await > house.clock.now(), "after a failure it waits");
+    set_password(&house, "pass").await;
+    assert!(due().await <= house.clock.now());
+}
+
+async fn set_password(house: &House, password: &str) {
+    let secret = countersign::secret::Secret::new(password.to_owned());
+    let found = credentials::find(&house.instance, CREDENTIAL).await.unwrap();
+    credentials::update(&house.instance, found, Some(secret)).await.unwrap();
+}
+
+/// Two processes on one database and one mailbox: who holds the lease works,
+/// and whatever they do at once, nothing counts twice.
+#[tokio::test]
+async fn two_nodes_on_one_mailbox_do_no_harm() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let house = House::open(Plan { database, keep_copy: false, ..Plan::default() }).await;
+        let other = house.another_node().await;
+        let services = [house.serve(), crate::house::serve(&other)];
+        let [ana, bo] = ["ana", "bo"].map(|name| house.bed.mailbox(name));
+        let mut requests = Vec::new();
+        for approver in [&ana, &bo] {
+            requests.push(house.ask(approver).await);
+            let asked = approver.wait_for(1).await.remove(0);
+            house.bed.submit(&approver.address, &house.access.address, b"\r\n").await.unwrap();
+            let letter = crate::client::Client::Gmail.reply(&asked, &approver.address, "APPROVE");
+            house.bed.submit(&letter.from, &letter.to, &letter.raw).await.unwrap();
+        }
+        // Both ring their own bell: the lease decides, not the schedule.
+        eventually("both decisions", async || {
+            for node in [&house.instance, &other] {
+                let inbox = accounts::find_inbox(node, crate::house::INBOX).await.unwrap();
+                let _busy = polling::poll_now(node, &inbox).await;
+            }
+            (house.decisions().await.len() == 2).then_some(())
+        })
+        .await;
+        for request in &requests {
+            assert_eq!(house.status(request).await, "approved");
+        }
+        house.rita.wait_for(2).await;
+        for service in services {
+            service.stop().await;
+        }
+        let mut house = house;
+        house.restart().await;
+        house.assert_books_hold().await;
+        assert_eq!(house.messages().await.len(), 4, "{:?}", house.dispositions().await);
+        assert_eq!((house.owed("outcome").await, house.owed("receipt").await), (2, 2));
+        assert!(house.access.messages().is_empty());
+    }
 }
 
 /// A visit hangs on a server that never answers, a delivery on another.

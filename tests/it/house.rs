@@ -4,6 +4,8 @@
 //! Workers are run until what is expected has come about, never for a time:
 //! every wait here is for a state, and has a limit.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use std::time::Duration;
 
 use countersign::actions::forms::{InboxAccountForm, SmtpAccountForm};
@@ -107,7 +109,11 @@ impl House {
     pub async fn bare(plan: &Plan) -> Self {
         let bed = bed::get().await;
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let mut config = Config { data_dir: directory.path().join("data"), ..Config::default() };
+        let mut config = Config {
+            data_dir: directory.path().join("data"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..Config::default()
+        };
         if plan.database == Database::Postgres {
             config.database_url = Some(bed::create_database().await);
         }
@@ -290,10 +296,12 @@ impl House {
 
     /// The whole service, as `countersign serve` runs it.
     pub fn serve(&self) -> Worker {
-        let stop = CancellationToken::new();
-        let service = serve::serve(self.instance.clone(), stop.clone());
-        let running = tokio::spawn(async move { service.await.expect("the service runs") });
-        Worker { stop, running }
+        serve(&self.instance)
+    }
+
+    /// Another process on the same database.
+    pub async fn another_node(&self) -> Instance {
+        open(&self.config, &self.clock).await
     }
 
     /// Delivers what is owed, and gives the newest mail of `approver` that can
@@ -431,6 +439,13 @@ impl Worker {
         self.stop.cancel();
         self.running.await.expect("a worker ends without a panic");
     }
+}
+
+pub fn serve(instance: &Instance) -> Worker {
+    let stop = CancellationToken::new();
+    let service = serve::serve(instance.clone(), stop.clone());
+    let running = tokio::spawn(async move { service.await.expect("the service runs") });
+    Worker { stop, running }
 }
 
 async fn open(config: &Config, clock: &Clock) -> Instance {

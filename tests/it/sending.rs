@@ -1,6 +1,8 @@
 //! Mail on its way out: what a server's refusal leads to, whose words are
 //! kept, and that nothing owed is lost.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test, at its line")]
+
 use chrono::TimeDelta;
 use countersign::actions::{ActionError, accounts, credentials};
 use countersign::domain::outbox::State;

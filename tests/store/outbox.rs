@@ -44,6 +44,20 @@ fn ids(claimed: &[Claimed]) -> BTreeSet<OutboxMessageId> {
 }
 
 both! {
+    async fn a_claim_is_held_as_long_as_it_is_renewed(db) {
+        let mut tx = db.begin().await;
+        furnish(&mut tx).await;
+        outbox::add(&mut tx, &mail(1, Some(id(1)))).await.unwrap();
+        let claimed = claim_due(&mut tx, 0, 10).await.remove(0).reference();
+        assert!(outbox::renew(&mut tx, &claimed, after(120)).await.unwrap());
+        assert_eq!(claim_due(&mut tx, 119, 10).await, []);
+        assert_eq!(claim_due(&mut tx, 120, 10).await.len(), 1);
+        let is_held = outbox::renew(&mut tx, &claimed, after(240)).await.unwrap();
+        assert!(!is_held, "somebody else has it now");
+    }
+}
+
+both! {
     async fn a_mail_comes_back_as_it_was(db) {
         let mut tx = db.begin().await;
         let request = furnish_request(&mut tx, &[1]).await;

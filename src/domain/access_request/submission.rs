@@ -28,6 +28,7 @@ pub struct Submission {
     #[serde(default)]
     pub external_id: Option<String>,
     pub requester: SubmittedRequester,
+    #[schema(min_length = 1, max_length = 500)]
     pub resource: String,
     #[serde(default)]
     pub justification: Option<String>,
@@ -36,6 +37,7 @@ pub struct Submission {
     #[serde(default)]
     pub access_ends_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
+    #[schema(min_items = 1, max_items = 100)]
     pub approvers: Vec<SubmittedApprover>,
     /// `"any"`, `"all"`, or `{"at_least": n}`; per level.
     #[serde(default = "any")]
@@ -46,28 +48,25 @@ pub struct Submission {
     pub by_mail: Option<ByMail>,
     /// None: the default account.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub smtp_account_id: Option<SmtpAccountId>,
     #[serde(default = "empty_object")]
+    #[schema(value_type = Object)]
     pub metadata: serde_json::Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmittedRequester {
-    #[schema(value_type = String)]
     pub email: EmailAddress,
     #[serde(default)]
     pub name: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub aliases: Vec<EmailAddress>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmittedApprover {
-    #[schema(value_type = String)]
     pub email: EmailAddress,
     #[serde(default)]
     pub name: Option<String>,
@@ -75,9 +74,9 @@ pub struct SubmittedApprover {
     #[serde(default)]
     pub locale: Option<String>,
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 99)]
     pub level: i64,
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub aliases: Vec<EmailAddress>,
 }
 

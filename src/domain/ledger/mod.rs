@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::ids::AccessRequestId;
 
 /// What happened. The words are stable: they are hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LedgerKind)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     InstanceStarted,

@@ -26,6 +26,7 @@ use chrono_tz::Tz;
 
 pub use known_lines::{answer_above_lines, own_lines};
 pub use language::Language;
+pub use untrusted::{CHARS_MAX as TYPED_CHARS_MAX, LINES_MAX as TYPED_LINES_MAX};
 
 use super::{
     access_request::{AccessRequest, Approver, Vote},

@@ -17,7 +17,7 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 pub const PREFIX: &str = "| ";
 
 /// Most lines of one text that are shown.
-const LINES_MAX: usize = 40;
+pub const LINES_MAX: usize = 40;
 /// Most characters of one text that are shown.
 pub const CHARS_MAX: usize = 2_000;
 /// A token is 39 characters of base32; a run of letters and digits this long

@@ -19,8 +19,10 @@ use super::{
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal),+ $(,)? }) => {
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
+        )]
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
@@ -45,6 +47,7 @@ macro_rules! words {
 }
 
 words! {
+    #[schema(as = OutboxState)]
     State {
         Queued = "queued",
         /// Claimed by a worker until its lease ends.
@@ -64,6 +67,7 @@ words! {
 
 words! {
     /// What the mail is for.
+    #[schema(as = OutboxKind)]
     Kind {
         /// Asks an approver.
         ApprovalRequest = "approval_request",

@@ -4,6 +4,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, header::CONTENT_TYPE},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -13,8 +14,11 @@ use crate::{
         explain::{Explanation, explain},
     },
     domain::message::parse::Limits,
-    http::problem::Problem,
+    http::problem::{Code, Problem},
 };
+
+/// RFC 2046 §5.2.1.
+const MEDIA_TYPE: &str = "message/rfc822";
 
 pub fn router() -> OpenApiRouter<Instance> {
     // What is too large is judged, too: it is quarantined.
@@ -30,7 +34,14 @@ pub fn router() -> OpenApiRouter<Instance> {
 )]
 async fn explain_mail(
     State(instance): State<Instance>,
+    headers: HeaderMap,
     mail: Bytes,
 ) -> Result<Json<Explanation>, Problem> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(MEDIA_TYPE) {
+        let expected = format!("the body must be a mail, with the content type {MEDIA_TYPE}");
+        return Err(Problem::new(Code::UnsupportedMediaType, expected));
+    }
     Ok(Json(explain(&instance, &mail).await?))
 }

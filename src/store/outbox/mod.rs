@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 pub use sending::{
     Claimed, ClaimedRef, NO_DEFAULT_ACCOUNT, Settlement, claim, claim_due, next_due, release,
-    release_all, settle, wake_account,
+    release_all, renew, settle, wake_account,
 };
 
 use super::{

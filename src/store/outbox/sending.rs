@@ -357,6 +357,25 @@ pub async fn release_all(tx: &mut Tx, node: NodeId) -> Result<u64, StoreError> {
     )
 }
 
+/// Holds on to a claim until `until`. False where the lease was lost.
+pub async fn renew(
+    tx: &mut Tx,
+    claimed: &ClaimedRef,
+    until: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let count = changed!(
+        tx,
+        "-- outbox.renew
+        UPDATE outbox_message SET due_at = $4
+        WHERE id = $1 AND state = 'sending' AND lease_node = $2 AND lease_epoch = $3",
+        claimed.id,
+        claimed.node,
+        claimed.lease_epoch,
+        until,
+    )?;
+    Ok(count == 1)
+}
+
 /// When the next message falls due that an account can send; none where there
 /// is nothing to wait for.
 pub async fn next_due(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
