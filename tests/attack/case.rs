@@ -66,8 +66,7 @@ impl Want {
             Self::Deny => received.reason == Reason::Denied,
             Self::Nothing => !matches!(received.disposition, Decided | AwaitingConfirmation),
             Self::NoApproval => {
-                received.reason != Reason::Approved
-                    && received.disposition != AwaitingConfirmation
+                received.reason != Reason::Approved && received.disposition != AwaitingConfirmation
             }
             Self::Is(disposition) => received.disposition == disposition,
             Self::Because(reason) => received.reason == reason,
@@ -108,5 +107,11 @@ pub async fn check(cases: Vec<Case>) {
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

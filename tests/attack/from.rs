@@ -60,7 +60,10 @@ const NOBODY: &[(&str, &str)] = &[
 /// Values that name one mailbox, which is not Ana's.
 const OTHERS: &[(&str, &str)] = &[
     ("Ana's address in the name", "\"ana@x.test\" <eve@evil.example>"),
-    ("Ana's name and address, encoded", "=?utf-8?Q?Ana_Silva_=28ana=40x.test=29?= <eve@evil.example>"),
+    (
+        "Ana's name and address, encoded",
+        "=?utf-8?Q?Ana_Silva_=28ana=40x.test=29?= <eve@evil.example>",
+    ),
     ("Ana's address in a comment", "eve@evil.example (ana@x.test)"),
     ("Ana's address in a comment before", "(Ana <ana@x.test>) eve@evil.example"),
     ("a sub-domain", "<ana@mail.x.test>"),
@@ -156,7 +159,10 @@ pub fn fields() -> Vec<Case> {
         ("two To", "To: eve@evil.example"),
         ("two MIME-Versions", "MIME-Version: 1.0"),
         ("two Content-Types", "Content-Type: text/html"),
-        ("two transfer encodings", "Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64"),
+        (
+            "two transfer encodings",
+            "Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64",
+        ),
         ("two In-Reply-To", "In-Reply-To: <x@x.test>"),
         ("two References", "References: <x@x.test>"),
         ("two Reply-To", "Reply-To: a@x.test\nReply-To: b@x.test"),
@@ -172,12 +178,11 @@ pub fn fields() -> Vec<Case> {
         cases.push(attack(name, want, move |s| s.reply("APPROVE").topped(line)));
         cases.push(attack(format!("{name}, below"), want, move |s| s.reply("APPROVE").plus(line)));
     }
-    for name in ["Sender", "Reply-To", "Resent-From", "X-Sender", "X-Original-From", "Return-Path"] {
-        cases.push(attack(
-            format!("From Eve, {name} Ana"),
-            Want::Nothing,
-            move |s| s.reply("APPROVE").from(eve).plus(&format!("{name}: ana@x.test")),
-        ));
+    for name in ["Sender", "Reply-To", "Resent-From", "X-Sender", "X-Original-From", "Return-Path"]
+    {
+        cases.push(attack(format!("From Eve, {name} Ana"), Want::Nothing, move |s| {
+            s.reply("APPROVE").from(eve).plus(&format!("{name}: ana@x.test"))
+        }));
     }
     cases.push(attack("no From, a Sender", QUARANTINED, |s| {
         s.reply("APPROVE").without("From").plus("Sender: ana@x.test")
@@ -212,8 +217,14 @@ pub fn fields() -> Vec<Case> {
     cases.push(approves("a folded From", |s| {
         s.reply("APPROVE").line("From", "From:\n\tAna Silva\n <ana@x.test>")
     }));
-    cases.push(attack("a stranger without proof learns nothing", Want::Because(Reason::NotTheApprover), |s| {
-        s.reply("APPROVE").from("eve@evil.example").said("spf=none; dmarc=none header.from=evil.example")
-    }));
+    cases.push(attack(
+        "a stranger without proof learns nothing",
+        Want::Because(Reason::NotTheApprover),
+        |s| {
+            s.reply("APPROVE")
+                .from("eve@evil.example")
+                .said("spf=none; dmarc=none header.from=evil.example")
+        },
+    ));
     cases
 }

@@ -21,7 +21,10 @@ const HIDINGS: &[(&str, &str)] = &[
     ("font size nought", "<span style=\"font-size:0\">{W}</span>"),
     ("font size of a pixel", "<span style=\"font-size:1px\">{W}</span>"),
     ("font size in the shorthand", "<span style=\"font:0 arial\">{W}</span>"),
-    ("font size in the shorthand, with a line height", "<span style=\"font:normal 0px/0px arial\">{W}</span>"),
+    (
+        "font size in the shorthand, with a line height",
+        "<span style=\"font:normal 0px/0px arial\">{W}</span>",
+    ),
     ("font size in percent", "<span style=\"font-size:1%\">{W}</span>"),
     ("font size in em", "<span style=\"font-size:0.01em\">{W}</span>"),
     ("white on white", "<span style=\"color:#fff\">{W}</span>"),
@@ -40,7 +43,10 @@ const HIDINGS: &[(&str, &str)] = &[
     ("a maximal height of nought", "<div style=\"max-height:0px;overflow:hidden\">{W}</div>"),
     ("no width", "<div style=\"width:0;overflow:hidden\">{W}</div>"),
     ("a line height of nought", "<div style=\"line-height:0;overflow:hidden;height:0\">{W}</div>"),
-    ("a table row without height", "<table style=\"height:0;overflow:hidden\"><tr><td>{W}</td></tr></table>"),
+    (
+        "a table row without height",
+        "<table style=\"height:0;overflow:hidden\"><tr><td>{W}</td></tr></table>",
+    ),
     ("off the left side", "<div style=\"position:absolute;left:-9999px\">{W}</div>"),
     ("off the top", "<div style=\"position:fixed;top:-2000px\">{W}</div>"),
     ("indented away", "<div style=\"text-indent:-9999px\">{W}</div>"),
@@ -83,7 +89,14 @@ const HIDINGS: &[(&str, &str)] = &[
     ("a sheet's first child", "<style>b:first-child{display:none}</style><p><b>{W}</b></p>"),
     ("a sheet's star", "<style>div *{display:none}</style><div><p>{W}</p></div>"),
     ("a sheet's two classes", "<style>.a.b{display:none}</style><p class=\"a b\">{W}</p>"),
-    ("a sheet for screens", "<style>@media screen and (min-width:1px){p.h{display:none}}</style><p class=h>{W}</p>"),
+    (
+        "a sheet for screens",
+        "<style>@media screen and (min-width:1px){p.h{display:none}}</style><p class=h>{W}</p>",
+    ),
+    (
+        "a sheet for screens that are not wider than a wall",
+        "<style>@media (max-width:99999px){.h{display:none}}</style><p class=h>{W}</p>",
+    ),
     ("a sheet with an escape", "<style>.h{d\\69splay:none}</style><p class=h>{W}</p>"),
     ("a nested rule", "<style>div{& p{display:none}}</style><div><p>{W}</p></div>"),
     ("a sheet that negates", "<style>p:not(.x){display:none}</style><p>{W}</p>"),
@@ -97,8 +110,13 @@ pub fn cases() -> Vec<Case> {
         cases.push(attack(format!("{name}: the only word"), NOT_DECIDED, move |s| s.html(&alone)));
     }
     for &(name, hiding) in HIDINGS {
-        let beside = format!("<p>I will look at it tomorrow, who is this?</p>{}", hiding.replace("{W}", "APPROVE"));
-        cases.push(attack(format!("{name}: beside a question"), NOT_DECIDED, move |s| s.html(&beside)));
+        let beside = format!(
+            "<p>I will look at it tomorrow, who is this?</p>{}",
+            hiding.replace("{W}", "APPROVE")
+        );
+        cases.push(attack(format!("{name}: beside a question"), NOT_DECIDED, move |s| {
+            s.html(&beside)
+        }));
     }
     cases.extend(letters());
     cases.extend(honest());
@@ -128,8 +146,16 @@ fn letters() -> Vec<Case> {
         let is_denial = name.starts_with("a prefix") || name.starts_with("a negation");
         // A denial is what it says, if it is read at all; never an approval.
         let check = if is_denial { Want::Deny } else { NOT_DECIDED };
-        cases.push(Case { name: format!("{name}, plain"), want: check, mail: Box::new(move |s| s.short(word)) });
-        cases.push(Case { name: format!("{name}, HTML"), want: check, mail: Box::new(move |s| s.html(&html)) });
+        cases.push(Case {
+            name: format!("{name}, plain"),
+            want: check,
+            mail: Box::new(move |s| s.short(word)),
+        });
+        cases.push(Case {
+            name: format!("{name}, HTML"),
+            want: check,
+            mail: Box::new(move |s| s.html(&html)),
+        });
     }
     for (name, html) in [
         ("a struck approval", "<p><s>APPROVE</s></p>"),
@@ -148,21 +174,55 @@ fn letters() -> Vec<Case> {
 fn honest() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, html) in [
-        ("Outlook's sheet", "<html><head><style><!-- @font-face {font-family:Calibri;} p.MsoNormal, li.MsoNormal, div.MsoNormal {margin:0cm;font-size:11.0pt;font-family:\"Calibri\",sans-serif;} a:link, span.MsoHyperlink {color:#0563C1;} span.EmailStyle17 {color:windowtext;} @page WordSection1 {size:612.0pt 792.0pt;} div.WordSection1 {page:WordSection1;} --></style></head><body lang=EN-US><div class=WordSection1><p class=MsoNormal>Approved.<o:p></o:p></p></div></body></html>"),
-        ("white letters on a dark ground", "<body style=\"background:#222;color:#fff\"><p>Approved.</p></body>"),
+        (
+            "Outlook's sheet",
+            "<html><head><style><!-- @font-face {font-family:Calibri;} p.MsoNormal, li.MsoNormal, div.MsoNormal {margin:0cm;font-size:11.0pt;font-family:\"Calibri\",sans-serif;} a:link, span.MsoHyperlink {color:#0563C1;} span.EmailStyle17 {color:windowtext;} @page WordSection1 {size:612.0pt 792.0pt;} div.WordSection1 {page:WordSection1;} --></style></head><body lang=EN-US><div class=WordSection1><p class=MsoNormal>Approved.<o:p></o:p></p></div></body></html>",
+        ),
+        (
+            "white letters on a dark ground",
+            "<body style=\"background:#222;color:#fff\"><p>Approved.</p></body>",
+        ),
         ("grey letters", "<p style=\"color:#777\">Approved.</p>"),
         ("a small font", "<p style=\"font-size:8pt\">Approved.</p>"),
         ("an empty preheader", "<div style=\"display:none\"></div><p>Approved.</p>"),
-        ("a tracking picture", "<p>Approved.</p><img src=\"https://t.test/o.gif\" width=1 height=1 alt=\"\">"),
-        ("bold and a link below dashes", "<p><b>APPROVE</b></p><p>--<br>Ana<br><a href=\"https://x.test\">x.test</a></p>"),
+        (
+            "a tracking picture",
+            "<p>Approved.</p><img src=\"https://t.test/o.gif\" width=1 height=1 alt=\"\">",
+        ),
+        (
+            "bold and a link below dashes",
+            "<p><b>APPROVE</b></p><p>--<br>Ana<br><a href=\"https://x.test\">x.test</a></p>",
+        ),
         ("zero-width characters around", "<p>\u{200b}Approved.\u{feff}</p>"),
-        ("Apple's blank", "<html><body dir=\"auto\">Approved.<br><br><div dir=\"ltr\">Sent from my iPhone</div></body></html>"),
-        ("Gmail", "<div dir=\"ltr\">Approved.</div><br><div class=\"gmail_quote\"><div dir=\"ltr\" class=\"gmail_attr\">On Sat, Nov 21, 2026 at 10:00 AM countersign &lt;<a href=\"mailto:access@own.test\">access@own.test</a>&gt; wrote:<br></div><blockquote class=\"gmail_quote\">APPROVE or DISAPPROVE</blockquote></div>"),
-        ("a sheet with states for links", "<style>a:hover{color:red} .x a{color:blue} #outlook a{padding:0} .ReadMsgBody{width:100%} .ExternalClass *{line-height:100%}</style><p>Approved.</p>"),
-        ("a sheet for small screens", "<style>@media only screen and (max-width:480px){.wide{display:none !important} td.hide{display:none}}</style><p>Approved.</p>"),
-        ("a sheet whose descendants are hidden elsewhere", "<style>.newsletter .preheader{display:none}</style><p>Approved.</p>"),
+        (
+            "Apple's blank",
+            "<html><body dir=\"auto\">Approved.<br><br><div dir=\"ltr\">Sent from my iPhone</div></body></html>",
+        ),
+        (
+            "Gmail",
+            "<div dir=\"ltr\">Approved.</div><br><div class=\"gmail_quote\"><div dir=\"ltr\" class=\"gmail_attr\">On Sat, Nov 21, 2026 at 10:00 AM countersign &lt;<a href=\"mailto:access@own.test\">access@own.test</a>&gt; wrote:<br></div><blockquote class=\"gmail_quote\">APPROVE or DISAPPROVE</blockquote></div>",
+        ),
+        (
+            "a sheet with states for links",
+            "<style>a:hover{color:red} .x a{color:blue} #outlook a{padding:0} .ReadMsgBody{width:100%} .ExternalClass *{line-height:100%}</style><p>Approved.</p>",
+        ),
+        (
+            "a sheet for small screens",
+            "<style>@media only screen and (max-width:480px){.wide{display:none !important} td.hide{display:none}}</style><p>Approved.</p>",
+        ),
+        (
+            "a word that phones would not show",
+            "<style>@media (max-width:600px){.x{display:none}}</style><p class=x>Approved.</p>",
+        ),
+        (
+            "a sheet whose descendants are hidden elsewhere",
+            "<style>.newsletter .preheader{display:none}</style><p>Approved.</p>",
+        ),
         ("an emoji", "<p>Approved \u{1f44d}</p>"),
-        ("Persian's joiner in a name", "<p>Approved.</p><p>\u{646}\u{627}\u{645}\u{647}\u{200c}\u{647}\u{627}</p>"),
+        (
+            "Persian's joiner in a name",
+            "<p>Approved.</p><p>\u{646}\u{627}\u{645}\u{647}\u{200c}\u{647}\u{627}</p>",
+        ),
     ] {
         cases.push(approves(name, move |s| s.html(html)));
     }

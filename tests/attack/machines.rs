@@ -82,9 +82,11 @@ fn headers() -> Vec<Case> {
         "Zugesagt: Access request",
         "Aceptado: Access request",
     ] {
-        cases.push(attack(format!("only the subject says it: {subject}"), Want::Nothing, move |s| {
-            s.reply("").with("Subject", subject)
-        }));
+        cases.push(attack(
+            format!("only the subject says it: {subject}"),
+            Want::Nothing,
+            move |s| s.reply("").with("Subject", subject),
+        ));
     }
     cases.push(attack("a null return path", BOUNCE, |s| s.reply("APPROVE").return_path("<>")));
     cases
@@ -94,16 +96,46 @@ fn headers() -> Vec<Case> {
 fn notes() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, words) in [
-        ("out of the office until Monday", "I am out of the office until Monday. Requests are approved by Bob Kay."),
-        ("on leave, approve in the text", "Thank you for your mail. I am on annual leave until 5 December and will answer when I am back. For urgent matters that I have to approve, please write to bob@x.test."),
-        ("a German note", "Ich bin bis 5. Dezember nicht im B\u{fc}ro. Ihre Nachricht wird nicht weitergeleitet. In dringenden F\u{e4}llen genehmigt mein Vertreter."),
-        ("a French note", "Je suis absente du bureau jusqu'au 5 d\u{e9}cembre. Pour toute demande \u{e0} approuver, contactez Bob Kay."),
-        ("a Spanish note", "Estoy fuera de la oficina hasta el 5 de diciembre. Las solicitudes las aprueba Bob Kay."),
-        ("a Portuguese note", "Estou fora do escrit\u{f3}rio at\u{e9} 5 de dezembro. As solicita\u{e7}\u{f5}es s\u{e3}o aprovadas por Bob Kay."),
-        ("a robot's acknowledgement", "Your request has been received and a ticket #4711 has been opened. It will be approved shortly. Please do not reply to this message."),
-        ("an approval by a robot", "This is an automatically generated message. Your request was approved."),
-        ("no longer with the company", "Ana Silva is no longer with the company. Requests are approved by Bob Kay."),
-        ("limited access", "I am travelling with limited access to e-mail. Yes, I still approve invoices on Fridays."),
+        (
+            "out of the office until Monday",
+            "I am out of the office until Monday. Requests are approved by Bob Kay.",
+        ),
+        (
+            "on leave, approve in the text",
+            "Thank you for your mail. I am on annual leave until 5 December and will answer when I am back. For urgent matters that I have to approve, please write to bob@x.test.",
+        ),
+        (
+            "a German note",
+            "Ich bin bis 5. Dezember nicht im B\u{fc}ro. Ihre Nachricht wird nicht weitergeleitet. In dringenden F\u{e4}llen genehmigt mein Vertreter.",
+        ),
+        (
+            "a French note",
+            "Je suis absente du bureau jusqu'au 5 d\u{e9}cembre. Pour toute demande \u{e0} approuver, contactez Bob Kay.",
+        ),
+        (
+            "a Spanish note",
+            "Estoy fuera de la oficina hasta el 5 de diciembre. Las solicitudes las aprueba Bob Kay.",
+        ),
+        (
+            "a Portuguese note",
+            "Estou fora do escrit\u{f3}rio at\u{e9} 5 de dezembro. As solicita\u{e7}\u{f5}es s\u{e3}o aprovadas por Bob Kay.",
+        ),
+        (
+            "a robot's acknowledgement",
+            "Your request has been received and a ticket #4711 has been opened. It will be approved shortly. Please do not reply to this message.",
+        ),
+        (
+            "an approval by a robot",
+            "This is an automatically generated message. Your request was approved.",
+        ),
+        (
+            "no longer with the company",
+            "Ana Silva is no longer with the company. Requests are approved by Bob Kay.",
+        ),
+        (
+            "limited access",
+            "I am travelling with limited access to e-mail. Yes, I still approve invoices on Fridays.",
+        ),
         ("a reaction", "Ana Silva reacted to your message:\n\u{1f44d}"),
         ("a thumb", "\u{1f44d}"),
         ("a Gmail reaction's text", "\u{1f44d} Ana Silva reacted via Gmail"),
@@ -115,7 +147,8 @@ fn notes() -> Vec<Case> {
         ("read", "Your message was read on Saturday."),
     ] {
         cases.push(attack(name, Want::Nothing, move |s| s.reply(words)));
-        cases.push(attack(format!("{name}, without quote"), Want::Nothing, move |s| s.short(words)));
+        cases
+            .push(attack(format!("{name}, without quote"), Want::Nothing, move |s| s.short(words)));
     }
     cases
 }
@@ -135,12 +168,16 @@ fn reports() -> Vec<Case> {
             s.parts("report; report-type=delivery-status", &["Content-Type: text/plain\n\nAPPROVE\n", "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.x.test\n\nFinal-Recipient: rfc822; ana@x.test\nAction: delayed\nStatus: 4.4.1\n"])
         }),
         attack("a bounce without a report", BOUNCE, |s| {
-            s.reply("Your message could not be delivered.\n\nAPPROVE").with("Subject", "Undelivered Mail Returned to Sender").from("MAILER-DAEMON@x.test")
+            s.reply("Your message could not be delivered.\n\nAPPROVE")
+                .with("Subject", "Undelivered Mail Returned to Sender")
+                .from("MAILER-DAEMON@x.test")
         }),
         attack("a complaint", Want::Nothing, |s| {
             s.parts("report; report-type=feedback-report", &["Content-Type: text/plain\n\nAPPROVE\n", "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\n"])
         }),
-        attack("an unknown report", Want::Nothing, |s| s.parts("report; report-type=x", &["Content-Type: text/plain\n\nAPPROVE\n"])),
+        attack("an unknown report", Want::Nothing, |s| {
+            s.parts("report; report-type=x", &["Content-Type: text/plain\n\nAPPROVE\n"])
+        }),
         attack("Gmail's reaction part", AUTO, |s| {
             s.parts("alternative", &["Content-Type: text/plain\n\nYes\n", "Content-Type: text/vnd.google.email-reaction+json\n\n{\"emoji\":\"x\",\"version\":1}\n"])
         }),
@@ -150,10 +187,14 @@ fn reports() -> Vec<Case> {
         attack("a calendar file whose method stands inside", AUTO, |s| {
             s.parts("mixed", &["Content-Type: text/plain\n\nAPPROVE\n", "Content-Type: text/calendar; charset=utf-8\n\nBEGIN:VCALENDAR\nMETHOD:REPLY\nEND:VCALENDAR\n"])
         }),
-        attack("a receipt's subject", Want::Nothing, |s| s.reply("APPROVE").with("Subject", "Read: Access request")),
+        attack("a receipt's subject", Want::Nothing, |s| {
+            s.reply("APPROVE").with("Subject", "Read: Access request")
+        }),
     ];
     for from in ["MAILER-DAEMON@x.test", "postmaster@x.test", "noreply@x.test"] {
-        cases.push(attack(format!("From {from}"), Want::Nothing, move |s| s.reply("APPROVE").from(from)));
+        cases.push(attack(format!("From {from}"), Want::Nothing, move |s| {
+            s.reply("APPROVE").from(from)
+        }));
     }
     cases
 }
@@ -177,13 +218,28 @@ fn honest() -> Vec<Case> {
     ] {
         cases.push(approves(line, move |s| s.reply("APPROVE").plus(line)));
     }
-    for subject in ["AW: Access request", "RE: Access request", "Sv: Access request", "RES: Access request", "TR: Access request", "Fwd: Access request", "no subject", "Re: [EXTERNAL] Access request", "=?utf-8?Q?Re:_Acc=C3=A8s?="] {
-        cases.push(approves(format!("Subject: {subject}"), move |s| s.reply("APPROVE").with("Subject", subject)));
+    for subject in [
+        "AW: Access request",
+        "RE: Access request",
+        "Sv: Access request",
+        "RES: Access request",
+        "TR: Access request",
+        "Fwd: Access request",
+        "no subject",
+        "Re: [EXTERNAL] Access request",
+        "=?utf-8?Q?Re:_Acc=C3=A8s?=",
+    ] {
+        cases.push(approves(format!("Subject: {subject}"), move |s| {
+            s.reply("APPROVE").with("Subject", subject)
+        }));
     }
     for (name, words) in [
         ("a phone's footer", "Approved.\n\nSent from my iPhone"),
         ("Outlook's footer", "Approved.\n\nGet Outlook for iOS"),
-        ("a disclaimer", "Approved.\n\nAna Silva\n\nThis e-mail and any attachments are confidential. If you are not the intended recipient, please notify the sender and do not approve, copy or forward it."),
+        (
+            "a disclaimer",
+            "Approved.\n\nAna Silva\n\nThis e-mail and any attachments are confidential. If you are not the intended recipient, please notify the sender and do not approve, copy or forward it.",
+        ),
     ] {
         cases.push(approves(name, move |s| s.reply(words)));
     }
@@ -192,7 +248,10 @@ fn honest() -> Vec<Case> {
         s.parts("mixed", &["Content-Type: text/plain\n\nAPPROVE\n", "Content-Type: text/calendar; method=PUBLISH; name=x.ics\nContent-Disposition: attachment; filename=x.ics\n\nBEGIN:VCALENDAR\nMETHOD:PUBLISH\nEND:VCALENDAR\n"])
     }));
     cases.push(approves("a preamble and a picture", |s| {
-        s.short("").with("Content-Type", "multipart/mixed; boundary=q").body(&format!("A preamble.\n{}", multipart("q", &["Content-Type: text/plain\n\nAPPROVE\n"])))
+        s.short("").with("Content-Type", "multipart/mixed; boundary=q").body(&format!(
+            "A preamble.\n{}",
+            multipart("q", &["Content-Type: text/plain\n\nAPPROVE\n"])
+        ))
     }));
     cases
 }

@@ -11,7 +11,8 @@ use crate::{
     world::{Scene, World},
 };
 
-const WORDS: &[&str] = &["APPROVE", "yes", "Approved.", "Yes, approved by me.", "I approve", "ja", "sim"];
+const WORDS: &[&str] =
+    &["APPROVE", "yes", "Approved.", "Yes, approved by me.", "I approve", "ja", "sim"];
 
 type Way = fn(&Scene) -> Mail;
 
@@ -29,7 +30,9 @@ const WAYS: &[(&str, Way)] = &[
     ("in HTML cells", |s| {
         let rows = lines(s, |line| {
             let line = escaped(line);
-            let cells = line.split_once(": ").map_or(line.clone(), |(label, value)| format!("{label}</td><td>{value}"));
+            let cells = line
+                .split_once(": ")
+                .map_or(line.clone(), |(label, value)| format!("{label}</td><td>{value}"));
             Some(format!("<tr><td>{cells}</td></tr>"))
         });
         s.html(&format!("<table>{rows}</table>"))
@@ -37,7 +40,10 @@ const WAYS: &[(&str, Way)] = &[
     ("only the lines that hold decisions", |s| {
         s.short(&lines(s, |line| {
             let folded = line.to_lowercase();
-            ["approve", "yes", "ja", "sim"].iter().any(|word| folded.contains(word)).then(|| line.to_owned())
+            ["approve", "yes", "ja", "sim"]
+                .iter()
+                .any(|word| folded.contains(word))
+                .then(|| line.to_owned())
         }))
     }),
 ];
@@ -55,7 +61,9 @@ fn escaped(text: &str) -> String {
 fn set(value: &mut Value, field: &str, words: &str) {
     match field {
         "requester" => value["requester"]["name"] = json!(words),
-        "justification" => value["justification"] = json!(format!("{words}\n{words}\n\nsee above\n{words}")),
+        "justification" => {
+            value["justification"] = json!(format!("{words}\n{words}\n\nsee above\n{words}"))
+        }
         "approver" => value["approvers"][0]["name"] = json!(words),
         _ => value["resource"] = json!(words),
     }
@@ -74,7 +82,10 @@ async fn what_the_requester_wrote_is_never_her_answer() {
                 let received = world.receive(&mail(&s).raw()).await;
                 if received.disposition == Disposition::Decided {
                     let told = world.told(&received).await;
-                    wrong.push(format!("{field} `{words}`, {way}: {}\n      {told}", received.reason));
+                    wrong.push(format!(
+                        "{field} `{words}`, {way}: {}\n      {told}",
+                        received.reason
+                    ));
                 }
             }
             // And still her own word counts above all that.

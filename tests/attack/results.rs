@@ -58,51 +58,120 @@ const WEAK: &[(&str, &str)] = &[
     ("dkim alone", "dkim=pass header.d=x.test header.s=s1"),
     ("dmarc=none", "spf=pass smtp.mailfrom=ana@x.test; dmarc=none header.from=x.test"),
     ("dmarc=fail", "spf=pass smtp.mailfrom=ana@x.test; dmarc=fail header.from=x.test"),
-    ("dmarc=bestguesspass", "spf=pass smtp.mailfrom=ana@x.test; dmarc=bestguesspass header.from=x.test"),
+    (
+        "dmarc=bestguesspass",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=bestguesspass header.from=x.test",
+    ),
     ("dmarc=passed", "spf=pass smtp.mailfrom=ana@x.test; dmarc=passed header.from=x.test"),
     ("dmarc=temperror", "spf=pass smtp.mailfrom=ana@x.test; dmarc=temperror header.from=x.test"),
     ("dmarc=pass without header.from", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass"),
-    ("dmarc of another domain", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=evil.example"),
-    ("dmarc of a longer domain", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test.evil.example"),
-    ("dmarc of a sub-domain", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=mail.x.test"),
-    ("two header.from", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test header.from=evil.example"),
-    ("dmarc twice, pass and fail", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test; dmarc=fail header.from=x.test"),
-    ("dmarc twice, of two domains", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test; dmarc=pass header.from=evil.example"),
-    ("a pass in a comment", "spf=pass smtp.mailfrom=ana@x.test; dmarc=fail (dmarc=pass header.from=x.test) header.from=x.test"),
-    ("a pass in a comment in place of the word", "spf=pass smtp.mailfrom=ana@x.test; dmarc=(pass)none header.from=x.test"),
-    ("a pass in a reason", "dmarc=fail reason=\"spf=pass; dmarc=pass header.from=x.test\" header.from=x.test"),
-    ("a pass in the local part", "spf=fail smtp.mailfrom=\"x; dmarc=pass header.from=x.test; spf=pass smtp.mailfrom=x.test\"@evil.example"),
-    ("a pass in the local part, not quoted", "spf=fail smtp.mailfrom=a;dmarc=pass header.from=x.test;@evil.example; dmarc=fail header.from=x.test"),
+    (
+        "dmarc of another domain",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=evil.example",
+    ),
+    (
+        "dmarc of a longer domain",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test.evil.example",
+    ),
+    (
+        "dmarc of a sub-domain",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=mail.x.test",
+    ),
+    (
+        "two header.from",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test header.from=evil.example",
+    ),
+    (
+        "dmarc twice, pass and fail",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test; dmarc=fail header.from=x.test",
+    ),
+    (
+        "dmarc twice, of two domains",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test; dmarc=pass header.from=evil.example",
+    ),
+    (
+        "a pass in a comment",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=fail (dmarc=pass header.from=x.test) header.from=x.test",
+    ),
+    (
+        "a pass in a comment in place of the word",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=(pass)none header.from=x.test",
+    ),
+    (
+        "a pass in a reason",
+        "dmarc=fail reason=\"spf=pass; dmarc=pass header.from=x.test\" header.from=x.test",
+    ),
+    (
+        "a pass in the local part",
+        "spf=fail smtp.mailfrom=\"x; dmarc=pass header.from=x.test; spf=pass smtp.mailfrom=x.test\"@evil.example",
+    ),
+    (
+        "a pass in the local part, not quoted",
+        "spf=fail smtp.mailfrom=a;dmarc=pass header.from=x.test;@evil.example; dmarc=fail header.from=x.test",
+    ),
     ("unknown version", "2; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
     ("method version 2", "spf=pass smtp.mailfrom=ana@x.test; dmarc/2=pass header.from=x.test"),
     ("an open comment", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test (x"),
     ("an open quote", "spf=pass smtp.mailfrom=\"ana@x.test; dmarc=pass header.from=x.test"),
     ("arc=pass", "arc=pass header.from=x.test"),
     ("compauth=pass", "compauth=pass reason=100"),
-    ("header.from with a look-alike", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=\u{445}.test"),
+    (
+        "header.from with a look-alike",
+        "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=\u{445}.test",
+    ),
     ("from.header", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass from.header=x.test"),
 ];
 
 /// dmarc=pass about Ana's domain, but nothing that covers the token.
 const UNCOVERED: &[(&str, &str)] = &[
     ("no method at all", "dmarc=pass header.from=x.test"),
-    ("spf of another domain", "spf=pass smtp.mailfrom=ana@evil.example; dmarc=pass header.from=x.test"),
-    ("spf of a longer domain", "spf=pass smtp.mailfrom=ana@x.test.evil.example; dmarc=pass header.from=x.test"),
-    ("spf of a domain that ends alike", "spf=pass smtp.mailfrom=ana@evilx.test; dmarc=pass header.from=x.test"),
+    (
+        "spf of another domain",
+        "spf=pass smtp.mailfrom=ana@evil.example; dmarc=pass header.from=x.test",
+    ),
+    (
+        "spf of a longer domain",
+        "spf=pass smtp.mailfrom=ana@x.test.evil.example; dmarc=pass header.from=x.test",
+    ),
+    (
+        "spf of a domain that ends alike",
+        "spf=pass smtp.mailfrom=ana@evilx.test; dmarc=pass header.from=x.test",
+    ),
     ("spf of the top domain", "spf=pass smtp.mailfrom=ana@test; dmarc=pass header.from=x.test"),
     ("spf of a sibling", "spf=pass smtp.mailfrom=ana@y.test; dmarc=pass header.from=x.test"),
-    ("spf of two @", "spf=pass smtp.mailfrom=ana@evil.example@x.test; dmarc=pass header.from=x.test"),
-    ("spf of a quoted local part", "spf=pass smtp.mailfrom=\"a@x.test\"@evil.example; dmarc=pass header.from=x.test"),
+    (
+        "spf of two @",
+        "spf=pass smtp.mailfrom=ana@evil.example@x.test; dmarc=pass header.from=x.test",
+    ),
+    (
+        "spf of a quoted local part",
+        "spf=pass smtp.mailfrom=\"a@x.test\"@evil.example; dmarc=pass header.from=x.test",
+    ),
     ("spf of the HELO name", "spf=pass smtp.helo=x.test; dmarc=pass header.from=x.test"),
     ("spf of an empty return path", "spf=pass smtp.mailfrom=\"\"; dmarc=pass header.from=x.test"),
     ("spf without its domain", "spf=pass; dmarc=pass header.from=x.test"),
-    ("two mailfrom", "spf=pass smtp.mailfrom=ana@x.test smtp.mailfrom=x@evil.example; dmarc=pass header.from=x.test"),
+    (
+        "two mailfrom",
+        "spf=pass smtp.mailfrom=ana@x.test smtp.mailfrom=x@evil.example; dmarc=pass header.from=x.test",
+    ),
     ("spf=softfail", "spf=softfail smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
     ("spf=neutral", "spf=neutral smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
-    ("spf pass and fail", "spf=pass smtp.mailfrom=ana@x.test; spf=fail smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
-    ("dkim of a signature that is not there", "dkim=pass header.d=x.test header.s=s1; dmarc=pass header.from=x.test"),
-    ("mailfrom under another type", "spf=pass header.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
-    ("a domain with a bang", "spf=pass smtp.mailfrom=x.test!a@evil.example; dmarc=pass header.from=x.test"),
+    (
+        "spf pass and fail",
+        "spf=pass smtp.mailfrom=ana@x.test; spf=fail smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test",
+    ),
+    (
+        "dkim of a signature that is not there",
+        "dkim=pass header.d=x.test header.s=s1; dmarc=pass header.from=x.test",
+    ),
+    (
+        "mailfrom under another type",
+        "spf=pass header.mailfrom=ana@x.test; dmarc=pass header.from=x.test",
+    ),
+    (
+        "a domain with a bang",
+        "spf=pass smtp.mailfrom=x.test!a@evil.example; dmarc=pass header.from=x.test",
+    ),
     ("sender-id", "sender-id=pass header.from=ana@x.test; dmarc=pass header.from=x.test"),
 ];
 
@@ -114,10 +183,15 @@ pub fn cases() -> Vec<Case> {
             s.reply("APPROVE").topped(&one).unchecked()
         }));
         cases.push(attack(format!("{name}, our server found a fail"), UNPROVEN, move |s| {
-            s.reply("APPROVE").topped(&two).said("spf=fail smtp.mailfrom=x@evil.example; dmarc=fail header.from=x.test")
+            s.reply("APPROVE")
+                .topped(&two)
+                .said("spf=fail smtp.mailfrom=x@evil.example; dmarc=fail header.from=x.test")
         }));
         cases.push(attack(format!("{name}, between two Received"), UNPROVEN, move |s| {
-            s.reply("APPROVE").topped(&three).topped("Received: from a by b; Sat, 21 Nov 2026 10:00:31 +0000").unchecked()
+            s.reply("APPROVE")
+                .topped(&three)
+                .topped("Received: from a by b; Sat, 21 Nov 2026 10:00:31 +0000")
+                .unchecked()
         }));
     }
     for &(name, id) in FOREIGN {
@@ -126,7 +200,9 @@ pub fn cases() -> Vec<Case> {
         }));
     }
     for &(name, said) in WEAK {
-        cases.push(attack(format!("our server says: {name}"), UNPROVEN, move |s| s.reply("APPROVE").said(said)));
+        cases.push(attack(format!("our server says: {name}"), UNPROVEN, move |s| {
+            s.reply("APPROVE").said(said)
+        }));
     }
     for &(name, said) in UNCOVERED {
         cases.push(attack(
@@ -177,13 +253,17 @@ fn places() -> Vec<Case> {
             s.reply("APPROVE").verdict(&format!("X-{}", results(SPF_PASS)))
         }),
         attack("of ARC", UNPROVEN, |s| {
-            s.reply("APPROVE").verdict(&format!("ARC-Authentication-Results: i=1; mx.own.test; {SPF_PASS}"))
+            s.reply("APPROVE")
+                .verdict(&format!("ARC-Authentication-Results: i=1; mx.own.test; {SPF_PASS}"))
         }),
         attack("Received-SPF", UNPROVEN, |s| {
             s.reply("APPROVE").verdict("Received-SPF: pass (mx.own.test: domain of x.test)")
         }),
         attack("a Received with a blank before its colon", Want::Nothing, |s| {
-            s.reply("APPROVE").topped("Received : from a by b").topped(&results(SPF_PASS)).unchecked()
+            s.reply("APPROVE")
+                .topped("Received : from a by b")
+                .topped(&results(SPF_PASS))
+                .unchecked()
         }),
     ]
 }
@@ -192,20 +272,50 @@ fn honest() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, said) in [
         ("spf and dmarc", SPF_PASS),
-        ("all three", "dkim=pass header.d=x.test header.s=s1 header.b=AbC; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass (p=REJECT sp=REJECT dis=NONE) header.from=x.test"),
+        (
+            "all three",
+            "dkim=pass header.d=x.test header.s=s1 header.b=AbC; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass (p=REJECT sp=REJECT dis=NONE) header.from=x.test",
+        ),
         ("a bare mailfrom", "spf=pass smtp.mailfrom=x.test; dmarc=pass header.from=x.test"),
-        ("a bounce host below the domain", "spf=pass smtp.mailfrom=b+x=y@bounce.x.test; dmarc=pass header.from=x.test"),
-        ("comments of Google's kind", "spf=pass (google.com: domain of ana@x.test designates 192.0.2.1 as permitted sender) smtp.mailfrom=ana@x.test; dmarc=pass (p=NONE sp=NONE dis=NONE) header.from=x.test"),
-        ("a failed dkim beside spf", "dkim=fail reason=\"signature verification failed\" header.d=list.example; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
+        (
+            "a bounce host below the domain",
+            "spf=pass smtp.mailfrom=b+x=y@bounce.x.test; dmarc=pass header.from=x.test",
+        ),
+        (
+            "comments of Google's kind",
+            "spf=pass (google.com: domain of ana@x.test designates 192.0.2.1 as permitted sender) smtp.mailfrom=ana@x.test; dmarc=pass (p=NONE sp=NONE dis=NONE) header.from=x.test",
+        ),
+        (
+            "a failed dkim beside spf",
+            "dkim=fail reason=\"signature verification failed\" header.d=list.example; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test",
+        ),
         ("capitals", "SPF=Pass smtp.MailFrom=Ana@X.Test; DMARC=PASS header.From=X.TEST"),
-        ("a trailing semicolon", "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test;"),
-        ("iprev and auth beside", "iprev=pass policy.iprev=192.0.2.1; auth=pass smtp.auth=ana; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test"),
-        ("an action", "spf=pass smtp.mailfrom=x.test; dmarc=pass action=none header.from=x.test;compauth=pass reason=100"),
+        (
+            "a trailing semicolon",
+            "spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test;",
+        ),
+        (
+            "iprev and auth beside",
+            "iprev=pass policy.iprev=192.0.2.1; auth=pass smtp.auth=ana; spf=pass smtp.mailfrom=ana@x.test; dmarc=pass header.from=x.test",
+        ),
+        (
+            "an action",
+            "spf=pass smtp.mailfrom=x.test; dmarc=pass action=none header.from=x.test;compauth=pass reason=100",
+        ),
     ] {
-        cases.push(approves(format!("our server says {name}"), move |s| s.reply("APPROVE").said(said)));
-        cases.push(denies(format!("our server says {name}, and no"), move |s| s.reply("DISAPPROVE").said(said)));
+        cases.push(approves(format!("our server says {name}"), move |s| {
+            s.reply("APPROVE").said(said)
+        }));
+        cases.push(denies(format!("our server says {name}, and no"), move |s| {
+            s.reply("DISAPPROVE").said(said)
+        }));
     }
-    for (name, id) in [("capitals", "MX.Own.Test"), ("a final dot", "mx.own.test."), ("a version", "mx.own.test 1"), ("a comment", "(x) mx.own.test (y)")] {
+    for (name, id) in [
+        ("capitals", "MX.Own.Test"),
+        ("a final dot", "mx.own.test."),
+        ("a version", "mx.own.test 1"),
+        ("a comment", "(x) mx.own.test (y)"),
+    ] {
         cases.push(approves(format!("our id with {name}"), move |s| {
             s.reply("APPROVE").verdict(&format!("Authentication-Results: {id}; {SPF_PASS}"))
         }));
@@ -219,15 +329,20 @@ fn honest() -> Vec<Case> {
         mail
     }));
     cases.push(approves("a signature that covers everything", |s| {
-        s.reply("APPROVE").signed("x.test", "from:to:subject:date:message-id:in-reply-to:references")
+        s.reply("APPROVE")
+            .signed("x.test", "from:to:subject:date:message-id:in-reply-to:references")
     }));
     cases.push(approves("a signature without the To: the body carries", |s| {
-        s.reply("APPROVE").signed("x.test", "from:subject:date:message-id:content-type:mime-version")
+        s.reply("APPROVE")
+            .signed("x.test", "from:subject:date:message-id:content-type:mime-version")
     }));
     cases.push(approves("a foreign signature beside her own", |s| {
-        s.reply("APPROVE")
-            .signed("x.test", "from:to:subject:date:message-id")
-            .topped(&signature("relay.example", "r9", "from:to", ""))
+        s.reply("APPROVE").signed("x.test", "from:to:subject:date:message-id").topped(&signature(
+            "relay.example",
+            "r9",
+            "from:to",
+            "",
+        ))
     }));
     cases
 }

@@ -79,7 +79,9 @@ async fn a_stranger_who_tries_first_spoils_nothing() {
     let world = World::new().await;
     let s = world.scene(|_| {}).await;
     for _ in 0..5 {
-        let forged = s.reply("APPROVE").said("spf=fail smtp.mailfrom=x@evil.example; dmarc=fail header.from=x.test");
+        let forged = s
+            .reply("APPROVE")
+            .said("spf=fail smtp.mailfrom=x@evil.example; dmarc=fail header.from=x.test");
         assert_eq!(world.receive(&forged.raw()).await.disposition, Disposition::Unauthenticated);
         let other = s.reply("DISAPPROVE").from("eve@evil.example");
         assert_eq!(reason(&world, other).await, Reason::NotTheApprover);
@@ -170,7 +172,10 @@ async fn the_primary_address_answers_for_an_alias_and_not_the_other_way() {
     s.ana = world.asked(request.id, "a.silva@x.test").await.unwrap();
     assert_eq!(reason(&world, s.short("APPROVE")).await, Reason::Approved);
     let s = world.scene(|_| {}).await;
-    assert_eq!(reason(&world, s.short("APPROVE").from("a.silva@x.test")).await, Reason::NotTheApprover);
+    assert_eq!(
+        reason(&world, s.short("APPROVE").from("a.silva@x.test")).await,
+        Reason::NotTheApprover
+    );
 }
 
 #[tokio::test]
@@ -178,7 +183,11 @@ async fn the_requester_cannot_be_made_his_own_approver_later() {
     let world = World::new().await;
     let s = world.scene(|_| {}).await;
     // Rita's person takes Ana's address over: the same person asks and answers.
-    world.change_person("ana@x.test", |person| { person.addresses.remove(0); }).await;
+    world
+        .change_person("ana@x.test", |person| {
+            person.addresses.remove(0);
+        })
+        .await;
     world
         .change_person("rita@x.test", |person| {
             person.addresses.push(countersign::domain::person::PersonAddress {
@@ -318,8 +327,7 @@ async fn a_mail_that_is_judged_again_meets_every_check_again() {
     let kept = world.receive_in(&world.second, &s.reply("APPROVE").raw()).await;
     assert_eq!(kept.disposition, Disposition::Unauthenticated);
     requests::cancel(&world.instance, s.request.id).await.unwrap();
-    let again =
-        receive_message::judge_again(&world.instance, &world.inbox, kept.id).await.unwrap();
+    let again = receive_message::judge_again(&world.instance, &world.inbox, kept.id).await.unwrap();
     assert_eq!(again.reason, Reason::RequestCancelled);
 }
 

@@ -39,9 +39,11 @@ pub fn cases() -> Vec<Case> {
                 .with("To", &s.ana.address)
                 .plus(&format!("In-Reply-To: {0}\nReferences: {0}", s.ana.message_id))
         }),
-        attack("an old mail, a second To on top of the signed one", Want::Is(Disposition::Quarantined), |s| {
-            old(s, ALL).topped(&format!("To: {}", s.ana.address))
-        }),
+        attack(
+            "an old mail, a second To on top of the signed one",
+            Want::Is(Disposition::Quarantined),
+            |s| old(s, ALL).topped(&format!("To: {}", s.ana.address)),
+        ),
         attack("an old mail that signed no References", NOT_SIGNED, |s| {
             old(s, "from:to:subject:date").plus(&format!("References: {}", s.ana.message_id))
         }),
@@ -68,7 +70,8 @@ pub fn cases() -> Vec<Case> {
         cases.push(attack(format!("the token in {name} only"), Want::Nothing, move |s| {
             let line = line.replace("{A}", &s.ana.address).replace("{T}", &s.ana.token);
             let field = line.split(':').next().unwrap_or_default().to_owned();
-            let mail = s.short("APPROVE").no_header_token("access@own.test").with("Subject", "Re: x");
+            let mail =
+                s.short("APPROVE").no_header_token("access@own.test").with("Subject", "Re: x");
             if field == "To" || field == "Subject" || field == "Message-ID" {
                 mail.line(&field, &line)
             } else {
@@ -76,18 +79,19 @@ pub fn cases() -> Vec<Case> {
             }
         }));
     }
-    for (name, change) in [
-        ("l=0", " l=0;"),
-        ("l= of the words", " l=9;"),
-        ("l= with blanks", " l = 9 ;"),
-    ] {
+    for (name, change) in
+        [("l=0", " l=0;"), ("l= of the words", " l=9;"), ("l= with blanks", " l = 9 ;")]
+    {
         cases.push(attack(format!("a signature with {name}"), Want::Nothing, move |s| {
             s.reply("APPROVE").topped(&signature("x.test", "s1", ALL, change)).said(SAID)
         }));
     }
     for (name, line) in [
         ("rsa-sha1", signature("x.test", "s1", ALL, "").replace("rsa-sha256", "rsa-sha1")),
-        ("an unknown algorithm", signature("x.test", "s1", ALL, "").replace("rsa-sha256", "rsa-md5")),
+        (
+            "an unknown algorithm",
+            signature("x.test", "s1", ALL, "").replace("rsa-sha256", "rsa-md5"),
+        ),
         ("no From in h=", signature("x.test", "s1", "to:subject:date", "")),
         ("another domain", signature("evil.example", "s1", ALL, "")),
         ("another selector", signature("x.test", "s2", ALL, "")),
@@ -99,9 +103,11 @@ pub fn cases() -> Vec<Case> {
         ("broken tags", "DKIM-Signature: v=1; a=rsa-sha256; d=x.test; s=s1; h".to_owned()),
         ("version 2", signature("x.test", "s1", ALL, "").replace("v=1", "v=2")),
     ] {
-        cases.push(attack(format!("our server passed a signature with {name}"), Want::Nothing, move |s| {
-            s.reply("APPROVE").topped(&line).said(SAID)
-        }));
+        cases.push(attack(
+            format!("our server passed a signature with {name}"),
+            Want::Nothing,
+            move |s| s.reply("APPROVE").topped(&line).said(SAID),
+        ));
     }
     cases.extend(vec![
         attack("a second signature of the same name claims to cover all", NOT_SIGNED, move |s| {
@@ -167,17 +173,22 @@ pub fn cases() -> Vec<Case> {
         ("To", "from:to:subject"),
         ("In-Reply-To", "from:in-reply-to:subject"),
         ("References", "from:references:subject"),
-        ("all, doubled against additions", "from:from:to:to:subject:subject:date:in-reply-to:references"),
+        (
+            "all, doubled against additions",
+            "from:from:to:to:subject:subject:date:in-reply-to:references",
+        ),
     ] {
         cases.push(approves(format!("a short answer whose signature covers {name}"), move |s| {
             s.short("APPROVE").signed("x.test", fields)
         }));
     }
     cases.push(approves("Microsoft's signature, the Ref quoted", |s| {
-        s.reply("APPROVE").signed("x.test", "From:Date:Subject:Message-ID:Content-Type:MIME-Version")
+        s.reply("APPROVE")
+            .signed("x.test", "From:Date:Subject:Message-ID:Content-Type:MIME-Version")
     }));
     cases.push(attack("Microsoft's signature, nothing quoted", NOT_SIGNED, |s| {
-        s.short("APPROVE").signed("x.test", "From:Date:Subject:Message-ID:Content-Type:MIME-Version")
+        s.short("APPROVE")
+            .signed("x.test", "From:Date:Subject:Message-ID:Content-Type:MIME-Version")
     }));
     cases.push(approves("a signature of a host below the domain", |s| {
         s.reply("APPROVE").signed("mail.x.test", ALL)

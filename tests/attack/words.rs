@@ -148,7 +148,9 @@ fn quotes() -> Vec<Case> {
     vec![
         attack("a quote without a word", UNCLEAR, |s| s.short(&format!("{WROTE}\n{}", quoted(s)))),
         attack("a quote without its attribution", UNCLEAR, |s| s.short(&quoted(s))),
-        attack("Outlook's block and nothing above", UNCLEAR, |s| s.short(&format!("\n{OUTLOOK}\n{}", s.ana.text))),
+        attack("Outlook's block and nothing above", UNCLEAR, |s| {
+            s.short(&format!("\n{OUTLOOK}\n{}", s.ana.text))
+        }),
         attack("Outlook's block above an approval that somebody quoted", UNCLEAR, |s| {
             s.short(&format!("Who is this?\n\n{OUTLOOK}\nAPPROVE\n"))
         }),
@@ -159,11 +161,18 @@ fn quotes() -> Vec<Case> {
             s.short(&format!("I have a question first.\n\nOn Fri, 20 Nov 2026 at 10:00, Ana Silva <ana@x.test> wrote:\n> APPROVE\n>\n> {WROTE}\n{}", quoted(s)))
         }),
         attack("half of the instruction, unquoted", Want::Nothing, |s| {
-            let line = s.ana.text.lines().find(|line| line.contains("APPROVE")).unwrap_or_default().to_owned();
+            let line = s
+                .ana
+                .text
+                .lines()
+                .find(|line| line.contains("APPROVE"))
+                .unwrap_or_default()
+                .to_owned();
             s.short(&line)
         }),
         attack("every line of ours that has the word, unquoted", Want::Nothing, |s| {
-            let lines: Vec<&str> = s.ana.text.lines().filter(|line| line.to_uppercase().contains("APPROVE")).collect();
+            let lines: Vec<&str> =
+                s.ana.text.lines().filter(|line| line.to_uppercase().contains("APPROVE")).collect();
             s.short(&lines.join("\n"))
         }),
         attack("our text cut into short lines", Want::Nothing, |s| {
@@ -187,14 +196,23 @@ fn quotes() -> Vec<Case> {
             let text: String = s.ana.text.lines().map(|line| format!("{line} >\n")).collect();
             s.short(&text)
         }),
-        attack("a full-width quote mark", Want::Nothing, |s| s.short("who is it?\n\n\u{ff1e} APPROVE")),
+        attack("a full-width quote mark", Want::Nothing, |s| {
+            s.short("who is it?\n\n\u{ff1e} APPROVE")
+        }),
         attack("a wrapped quote whose tail is the word", Want::Nothing, |s| {
             s.short(&format!("{WROTE}\n> If you know the person and the reason is a good one, then you can say\nAPPROVE\n> and otherwise DISAPPROVE.\n"))
         }),
-        attack("a bottom answer that denies, the quote approves", Want::Deny, |s| s.short(&format!("{WROTE}\n{}\nDISAPPROVE\n", quoted(s)))),
-        attack("an approval above, a denial below", UNCLEAR, |s| s.short(&format!("APPROVE\n\n{WROTE}\n{}\nDISAPPROVE\n", quoted(s)))),
+        attack("a bottom answer that denies, the quote approves", Want::Deny, |s| {
+            s.short(&format!("{WROTE}\n{}\nDISAPPROVE\n", quoted(s)))
+        }),
+        attack("an approval above, a denial below", UNCLEAR, |s| {
+            s.short(&format!("APPROVE\n\n{WROTE}\n{}\nDISAPPROVE\n", quoted(s)))
+        }),
         attack("a denial inline", UNCLEAR, |s| {
-            s.short(&format!("APPROVE\n\n{WROTE}\n> May Rita have root?\n\nNo.\n\n> Ref: {}\n", s.ana.token))
+            s.short(&format!(
+                "APPROVE\n\n{WROTE}\n> May Rita have root?\n\nNo.\n\n> Ref: {}\n",
+                s.ana.token
+            ))
         }),
         attack("a question inline", UNCLEAR, |s| {
             s.short(&format!("{WROTE}\n> Rita asks for root.\n\nWhy?\n\n> Approve or disapprove?\n\nI approve when I know why.\n\n> Ref: {}\n", s.ana.token))
@@ -210,15 +228,28 @@ fn quotes() -> Vec<Case> {
         }),
         approves("a bottom answer", |s| s.short(&format!("{WROTE}\n{}\nAPPROVE\n", quoted(s)))),
         denies("a bottom denial", |s| s.short(&format!("{WROTE}\n{}\nDENY\n", quoted(s)))),
-        approves("above Outlook's block", |s| s.short(&format!("Approved.\n\n{OUTLOOK}\n{}", s.ana.text))),
-        approves("above a rule and Outlook's block", |s| s.short(&format!("APPROVE\n\n________________________________\n{OUTLOOK}\n{}", s.ana.text))),
-        approves("above -----Original Message-----", |s| s.short(&format!("APPROVE\n\n-----Original Message-----\n{OUTLOOK}\n{}", s.ana.text))),
+        approves("above Outlook's block", |s| {
+            s.short(&format!("Approved.\n\n{OUTLOOK}\n{}", s.ana.text))
+        }),
+        approves("above a rule and Outlook's block", |s| {
+            s.short(&format!(
+                "APPROVE\n\n________________________________\n{OUTLOOK}\n{}",
+                s.ana.text
+            ))
+        }),
+        approves("above -----Original Message-----", |s| {
+            s.short(&format!("APPROVE\n\n-----Original Message-----\n{OUTLOOK}\n{}", s.ana.text))
+        }),
         approves("above her own older question", |s| {
             s.short(&format!("APPROVE\n\nOn Fri, 20 Nov 2026 at 10:00, Ana Silva <ana@x.test> wrote:\n> Who is this?\n>\n> {WROTE}\n{}", quoted(s).replace("> ", "> > ")))
         }),
         approves("both views quote", |s| {
             let plain = format!("APPROVE\n\n{WROTE}\n{}", quoted(s));
-            let html = format!("<div dir=\"ltr\">APPROVE</div><br><div class=\"gmail_quote\"><div class=\"gmail_attr\">{}</div><blockquote class=\"gmail_quote\">{}</blockquote></div>", WROTE.replace('<', "&lt;"), s.ana.text.replace('<', "&lt;").replace('\n', "<br>"));
+            let html = format!(
+                "<div dir=\"ltr\">APPROVE</div><br><div class=\"gmail_quote\"><div class=\"gmail_attr\">{}</div><blockquote class=\"gmail_quote\">{}</blockquote></div>",
+                WROTE.replace('<', "&lt;"),
+                s.ana.text.replace('<', "&lt;").replace('\n', "<br>")
+            );
             s.both(&plain, &html)
         }),
         approves("Outlook's HTML", |s| {
@@ -233,18 +264,26 @@ fn signatures() -> Vec<Case> {
     for (name, below) in [
         ("Approved supplier", "Ana Silva\nApproved Supplier of Own Test Ltd.\n+44 20 7946 0000"),
         ("dashes and Approved supplier", "--\nAna Silva\nApproved supplier of the year"),
-        ("a notice", "This e-mail is confidential. Any approval given herein is subject to contract. Yes."),
+        (
+            "a notice",
+            "This e-mail is confidential. Any approval given herein is subject to contract. Yes.",
+        ),
         ("a motto", "-- \nYes we can"),
         ("a slogan below dashes", "--\nAPPROVED BY CUSTOMERS WORLDWIDE"),
         ("an ISO mark", "Ana Silva\nISO 9001 approved"),
         ("a footer", "Sent from my iPhone\nAPPROVED DEVICE"),
         ("a banner", "CAUTION: this message comes from outside. Only approve what you know."),
         ("a scanner's footer", "This email has been scanned and approved by MailGuard."),
-        ("a printer's plea", "Please consider the environment before you approve printing this e-mail."),
+        (
+            "a printer's plea",
+            "Please consider the environment before you approve printing this e-mail.",
+        ),
     ] {
         cases.push(attack(format!("nothing above {name}"), Want::Nothing, move |s| s.reply(below)));
         let asked = format!("Who is this person?\n\n{below}");
-        cases.push(attack(format!("a question above {name}"), Want::Nothing, move |s| s.reply(&asked)));
+        cases.push(attack(format!("a question above {name}"), Want::Nothing, move |s| {
+            s.reply(&asked)
+        }));
         let denied = format!("DISAPPROVE\n\n{below}");
         // The others hold a decision word where an answer could stand.
         let is_apart = !matches!(name, "a banner" | "Approved supplier" | "a footer");

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     actions::{
-        Instance, Story, accounts, credentials, forms, judge::Surroundings, people,
+        Instance, Story, accounts, credentials, forms,
+        judge::Surroundings,
+        people,
         receive_message::{self, Arrived, Received},
         settings, submit_request,
     },
@@ -81,7 +83,13 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(noon());
         let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
-        let instance = Instance::open(config, clock.clone(), Random::seeded(NUMBER.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+        let instance = Instance::open(
+            config,
+            clock.clone(),
+            Random::seeded(NUMBER.fetch_add(1, Ordering::Relaxed)),
+        )
+        .await
+        .unwrap();
         let (mut set, version) = settings::find(&instance).await.unwrap();
         set.approver_domains = vec!["*".to_owned()];
         settings::update(&instance, &set, version).await.unwrap();

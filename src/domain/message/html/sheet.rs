@@ -16,6 +16,8 @@ const RULES_MAX: usize = 2_000;
 const RULES_EACH_MAX: usize = 8;
 const BODY_BYTES_MAX: usize = 2_000;
 const CLASSES_MAX: usize = 16;
+/// Below this it is a phone's screen.
+const NARROW_PIXELS: u32 = 900;
 /// Rules that are tried on each element.
 const TRIED_MAX: usize = 200;
 
@@ -50,8 +52,10 @@ impl Sheet {
                     _ => {
                         let next = after_block(after);
                         let inside = after.len().saturating_sub(next.len());
-                        let is_ours = !doubtful && !at.starts_with("font-face") && !at.contains("print");
-                        if is_ours && let Some(block) = after.get(..inside) {
+                        if !doubtful
+                            && may_hold(&at)
+                            && let Some(block) = after.get(..inside)
+                        {
                             self.read_rules(block.strip_suffix('}').unwrap_or(block), true);
                         }
                         next
@@ -161,6 +165,17 @@ fn without_comments(source: &str) -> String {
     }
     kept.push_str(rest);
     kept.replace("<!--", " ").replace("-->", " ")
+}
+
+/// Whether the rules in an at-rule may hold on a screen of ordinary width.
+fn may_hold(at: &str) -> bool {
+    let narrow = at.split("max-width").nth(1).or_else(|| at.split("max-device-width").nth(1));
+    let is_narrow = narrow.is_some_and(|rest| {
+        let digits: String =
+            rest.trim_start_matches([':', ' ']).chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().is_ok_and(|width| width <= NARROW_PIXELS)
+    });
+    !is_narrow && !at.starts_with("font-face") && !at.contains("print")
 }
 
 /// What follows the block we stand in.

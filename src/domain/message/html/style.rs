@@ -262,7 +262,9 @@ fn size_in_shorthand(value: &str) -> Option<f64> {
         .split_ascii_whitespace()
         .map(|word| word.split('/').next().unwrap_or(word))
         // A bare number is a weight, unless it is nought.
-        .find_map(|word| length(word).filter(|size| *size == 0.0 || word.ends_with(char::is_alphabetic)))
+        .find_map(|word| {
+            length(word).filter(|size| *size == 0.0 || word.ends_with(char::is_alphabetic))
+        })
 }
 
 fn lower_paint(value: &str) -> Paint {
@@ -334,10 +336,16 @@ fn gone_by_style(style: &Declarations) -> Option<&'static str> {
     }) || style.value("clip-path").is_some_and(|value| {
         matches!(
             value.replace(' ', "").as_str(),
-            "inset(50%)" | "inset(100%)" | "circle(0)" | "circle(0px)" | "circle(0%)" | "polygon(00,00,00)"
+            "inset(50%)"
+                | "inset(100%)"
+                | "circle(0)"
+                | "circle(0px)"
+                | "circle(0%)"
+                | "polygon(00,00,00)"
         )
     });
-    let moved = ["transform", "translate", "scale"].iter().find_map(|name| moved(name, style.value(name)?));
+    let moved =
+        ["transform", "translate", "scale"].iter().find_map(|name| moved(name, style.value(name)?));
     let clipped_by_path = style.value("clip-path").is_some() && clipped;
     if clipped && placed || clipped_by_path {
         return Some("zero_size");

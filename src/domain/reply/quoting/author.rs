@@ -71,7 +71,11 @@ fn found(lines: &[Line], places: &[(usize, usize)]) -> Vec<Announcement> {
             lines.get(at..end).unwrap_or_default().iter().find_map(|line| address(&line.text));
         let depth = places.get(at).map_or(0, |(_, depth)| *depth);
         let blank_between = |from: usize| {
-            lines.get(from..at).unwrap_or_default().iter().all(|l| l.is_blank() || is_ruler(&l.text))
+            lines
+                .get(from..at)
+                .unwrap_or_default()
+                .iter()
+                .all(|l| l.is_blank() || is_ruler(&l.text))
         };
         match found.last_mut() {
             // "-----Original Message-----" and the block below it are one.
@@ -118,7 +122,10 @@ mod tests {
     fn a_quote_of_our_mail_is_ours() {
         check("yes\n\nRef: a", false);
         check("yes\n> Ref: a", false);
-        check("yes\n\nOn Sat, 21 Nov 2026 at 10:00, A <access@own.test> wrote:\n> hi\n> Ref: a", false);
+        check(
+            "yes\n\nOn Sat, 21 Nov 2026 at 10:00, A <access@own.test> wrote:\n> hi\n> Ref: a",
+            false,
+        );
         check("yes\n\nOn Sat, 21 Nov 2026 at 10:00, Access wrote:\n> hi\n> Ref: a", false);
         check(
             "yes\n\n-----Original Message-----\nFrom: Access <access@own.test>\nSent: Saturday, 21 November 2026 10:00\nTo: Ana <ana@x.test>\nSubject: x\n\nRef: a",
@@ -130,7 +137,10 @@ mod tests {
     fn a_quote_of_somebody_who_quotes_us_is_not() {
         check("yes\n> > Ref: a", true);
         check(">>Ref: a", true);
-        check("yes\n\nOn Sat, 21 Nov 2026 at 10:00, Eve <eve@y.test> wrote:\n> fine?\n> Ref: a", true);
+        check(
+            "yes\n\nOn Sat, 21 Nov 2026 at 10:00, Eve <eve@y.test> wrote:\n> fine?\n> Ref: a",
+            true,
+        );
         check(
             "yes\n\nOn Sat, 21 Nov 2026 at 10:00, Eve wrote:\nfine?\n\nOn Sat, 21 Nov 2026 at 09:00, A <access@own.test> wrote:\nRef: a",
             true,
