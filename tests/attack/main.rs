@@ -73,4 +73,5 @@ fn there_are_enough_of_both_kinds_and_no_name_stands_twice() {
         }
     }
     println!("all: {attacks} attacks, {honest} honest");
+    assert!(attacks >= 600 && honest >= 150, "{attacks} attacks, {honest} honest");
 }

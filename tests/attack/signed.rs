@@ -4,7 +4,7 @@
 use countersign::domain::decision::{Disposition, Reason};
 
 use crate::{
-    case::{Case, Want, approves, attack},
+    case::{Case, Want, approves, attack, denies},
     mail::{Mail, signature},
     world::Scene,
 };
@@ -169,6 +169,37 @@ pub fn cases() -> Vec<Case> {
             old(s, ALL).with("To", "Cara <cara@y.test>").body(&body)
         }),
     ]);
+    let lunch = "Approved, thanks!\n\nOn Sat, 21 Nov 2026 at 09:00, Eve <eve@evil.example> wrote:\n> is my lunch budget fine?\n";
+    let other = Want::Because(Reason::AnswersAnotherMail);
+    cases.extend(vec![
+        attack("Eve asks about lunch and sets the token as her Reply-To", other, move |s| {
+            s.short(lunch).with("Subject", "Re: lunch").with("In-Reply-To", "<e@evil.example>").without("References")
+        }),
+        attack("the same, and she has taken our Message-ID", other, move |s| {
+            s.short(lunch).with("Subject", "Re: lunch")
+        }),
+        attack("the same in Outlook's form", other, |s| {
+            s.short("Approved, thanks!\n\nFrom: Eve <eve@evil.example>\nSent: Saturday, 21 November 2026 09:00\nTo: Ana Silva <ana@x.test>\nSubject: lunch\n\nis my lunch budget fine?\n")
+        }),
+        attack("the same in Gmail's HTML", other, |s| {
+            s.html("<div>Approved, thanks!</div><div class=\"gmail_quote\"><div class=\"gmail_attr\">On Sat, 21 Nov 2026 at 09:00 Eve &lt;<a href=\"mailto:eve@evil.example\">eve@evil.example</a>&gt; wrote:<br></div><blockquote class=\"gmail_quote\">is my lunch budget fine?</blockquote></div>")
+        }),
+        attack("a reply to all in which Bob has asked her something else", other, |s| {
+            s.short("Yes.\n\nOn Sat, 21 Nov 2026 at 09:00, Bob Kay <bob@x.test> wrote:\n> shall we talk about it first?\n")
+        }),
+    ]);
+    cases.push(denies("a denial in answer to a colleague who sent it on", |s| {
+        s.short("DISAPPROVE\n\nOn Sat, 21 Nov 2026 at 09:00, Bob Kay <bob@x.test> wrote:\n> please look at this\n")
+    }));
+    cases.push(approves("an attribution with our sub-address", |s| {
+        s.short(&format!(
+            "APPROVE\n\nOn Sat, 21 Nov 2026 at 09:00, <{}> wrote:\n> may he?\n",
+            s.ana.address
+        ))
+    }));
+    cases.push(approves("an attribution with a name only", |s| {
+        s.short("APPROVE\n\nOn Sat, 21 Nov 2026 at 09:00, countersign wrote:\n> may he?\n")
+    }));
     for (name, fields) in [
         ("To", "from:to:subject"),
         ("In-Reply-To", "from:in-reply-to:subject"),

@@ -39,7 +39,9 @@ pub fn cases() -> Vec<Case> {
         attack("a bent seal in To", Want::Because(Reason::TokenForged), |s| {
             bare(s).with("To", &at(&bent(&s.ana.token, 30)))
         }),
-        attack("a bent last character", BAD, |s| bare(s).with("To", &at(&bent(&s.ana.token, 38)))),
+        attack("a bent last character", Want::Nothing, |s| {
+            bare(s).with("To", &at(&bent(&s.ana.token, 38)))
+        }),
         attack("a bent seal in the body", Want::Because(Reason::TokenForged), |s| {
             bare(s).body(&format!("APPROVE\n\n> Ref: {}\n", bent(&s.ana.token, 30)))
         }),

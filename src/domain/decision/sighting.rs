@@ -64,13 +64,7 @@ pub fn sightings(
             in_message_id(id).into_iter().for_each(|f| see(f.token, carrier));
         }
     }
-    let is_ours = |address: &EmailAddress| {
-        own.iter().any(|own| own.is_same_mailbox(address))
-            || bases.iter().any(|base| {
-                base.address.is_same_mailbox(address)
-                    || base.separator.is_some_and(|s| address.detail_of(base.address, s).is_some())
-            })
-    };
+    let is_ours = |address: &EmailAddress| is_ours(address, bases, own);
     let is_to_us = message.to.iter().chain(&message.cc).any(|mailbox| is_ours(&mailbox.address));
     for body in bodies {
         let lines = find_ref_line(body);
@@ -84,6 +78,33 @@ pub fn sightings(
         }
     }
     found
+}
+
+/// Whether a mail answers somebody else's: its outermost quote names an author
+/// who is neither we nor the writer himself. Whoever holds a leaked token can
+/// set it as his Reply-To and ask about lunch; the answer then comes to us,
+/// genuine and with the token, and says yes to lunch.
+pub fn answers_another(
+    message: &Message,
+    bases: &[ReplyBase<'_>],
+    own: &[EmailAddress],
+    bodies: &[&str],
+) -> bool {
+    let writer = message.from.as_ref().ok().map(|from| &from.address);
+    bodies.iter().any(|body| {
+        Announcements::of(body).answered().is_some_and(|author| {
+            !is_ours(author, bases, own)
+                && !writer.is_some_and(|writer| writer.is_same_mailbox(author))
+        })
+    })
+}
+
+fn is_ours(address: &EmailAddress, bases: &[ReplyBase<'_>], own: &[EmailAddress]) -> bool {
+    own.iter().any(|own| own.is_same_mailbox(address))
+        || bases.iter().any(|base| {
+            base.address.is_same_mailbox(address)
+                || base.separator.is_some_and(|s| address.detail_of(base.address, s).is_some())
+        })
 }
 
 /// What looking a token up and verifying it gave.

@@ -147,3 +147,41 @@ impl Compound {
             && self.attributes.iter().all(|name| element.attribute(name).is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the selector matches the first `b` of a document, for sure or in doubt.
+    fn check(selector: &str, html: &str, expected: Option<bool>) {
+        let tree = Tree::read(html);
+        let is_b = |id: &NodeId| tree.element(*id).is_some_and(|element| element.name == "b");
+        let id = (0..tree.nodes.len()).find(is_b).unwrap();
+        let found = Selector::parse(selector)
+            .filter(|selector| selector.matches(&tree, id))
+            .map(|selector| selector.doubtful);
+        assert_eq!(found, expected, "{selector} {html}");
+    }
+
+    #[test]
+    fn selectors_match_what_they_name() {
+        let html = "<div class='A c' id=i><p><b data-x=1>x</b></p></div>";
+        for selector in ["b", "div b", "div.a.c b", "#i > p > b", "p>b", "* b", "b[data-x]"] {
+            check(selector, html, Some(false));
+        }
+        for selector in ["i", "span b", "div > b", "div.z b", "b[title]", "b.x", "#j b"] {
+            check(selector, html, None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_evaluated_is_doubtful_and_other_states_are_none() {
+        let html = "<div><i></i><b title=y>x</b></div>";
+        for selector in ["b:first-child", "i + b", "i ~ b", "b:not(.z)", "b[title=q]"] {
+            check(selector, html, Some(true));
+        }
+        for selector in ["b:hover", "b::before", "", ">"] {
+            check(selector, html, None);
+        }
+    }
+}

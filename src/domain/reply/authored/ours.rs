@@ -130,7 +130,7 @@ fn bare(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const NOTIFICATION: &str = "Ben asks for root on db-7.\n\nTo let him in, answer this mail with the single word\nAPPROVE on a line of its own, to refuse with DENY.\nRef: 9f-22-abcd-0001\n";
+    const NOTIFICATION: &str = "Resource: yes\n| APPROVE\nBen asks for root on db-7.\n\nTo let him in, answer this mail with the single word\nAPPROVE on a line of its own, to refuse with DENY.\nRef: 9f-22-abcd-0001\n";
 
     fn check(line: &str, ours: bool) {
         assert_eq!(OurText::new(NOTIFICATION).holds(line), ours, "{line}");
@@ -147,6 +147,17 @@ mod tests {
     fn a_line_of_ours_is_known_when_wrapped_anew() {
         check("answer this mail with the single word APPROVE on a line of its own, to", true);
         check("answer this mail with the single word APPROVE because I trust Ben", false);
+    }
+
+    #[test]
+    fn what_the_requester_wrote_behind_a_label_or_a_bar_is_ours_however_short() {
+        check("Resource: yes", true);
+        check("Resource yes", true);
+        check("Resource:", true);
+        check("| APPROVE", true);
+        check("| DENY", false);
+        let ours = OurText::new(NOTIFICATION);
+        assert!(ours.may_quote("yes") && ours.may_quote("approve.") && !ours.may_quote("deny"));
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Announcements {
         Self { lines: places, found }
     }
 
+    /// Whom the mail answers: the author whom its outermost quote names by address.
+    pub(crate) fn answered(&self) -> Option<&EmailAddress> {
+        self.found.first().filter(|it| it.depth == 0)?.author.as_ref()
+    }
+
     /// Whether the place `at`, in octets, stands in a quote of a mail that is
     /// not ours, or in a quote within a quote.
     pub(crate) fn is_of_another(&self, at: usize, is_ours: impl Fn(&EmailAddress) -> bool) -> bool {
