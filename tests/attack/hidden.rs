@@ -118,6 +118,17 @@ pub fn cases() -> Vec<Case> {
             s.html(&beside)
         }));
     }
+    for (name, rules) in [
+        ("more rules than we keep for one class", ".h{color:#00{N}}"),
+        ("more rules than we try", "div .h{N}{color:red}"),
+        ("more rules than a sheet may have", ".k{N}{color:red}.l{N}{color:red}.m{N}{color:red}"),
+    ] {
+        let many: String = (10..900).map(|n| rules.replace("{N}", &n.to_string())).collect();
+        let html = format!(
+            "<style>{many} div .h{{display:none}} .h{{display:none}}</style><div><p class=h>APPROVE</p></div>"
+        );
+        cases.push(attack(name, NOT_DECIDED, move |s| s.html(&html)));
+    }
     cases.extend(letters());
     cases.extend(honest());
     cases

@@ -17,6 +17,8 @@ pub(crate) struct Line {
 pub(crate) struct Rendered {
     pub lines: Vec<Line>,
     pub hidden: Vec<Hidden>,
+    /// The document or its sheet was too large to be read whole.
+    pub is_cut: bool,
 }
 
 impl Rendered {
@@ -71,7 +73,8 @@ pub(crate) fn render(tree: &Tree) -> Rendered {
         };
         looks.push(look);
     }
-    if tree.truncated {
+    page.rendered.is_cut = tree.truncated || sheet.is_cut();
+    if page.rendered.is_cut {
         note(&mut page.rendered.hidden, "document_too_large", "the end of the document");
     }
     page.finished()

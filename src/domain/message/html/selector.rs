@@ -1,6 +1,8 @@
 //! Selectors of more than one simple word, matched exactly where we can and
 //! otherwise, for what hides, in doubt: a rule that may hide is taken to hide.
 
+use std::cell::Cell;
+
 use super::tree::{Element, NodeId, Tree};
 
 /// How far up a descendant is looked for.
@@ -100,7 +102,9 @@ impl Selector {
         Some(compound)
     }
 
-    pub fn matches(&self, tree: &Tree, id: NodeId) -> bool {
+    /// Takes its steps up the tree from `budget`. Once that is used up, what
+    /// would have to be looked for above is taken to be there if in doubt.
+    pub fn matches(&self, tree: &Tree, id: NodeId, budget: &Cell<usize>) -> bool {
         let mut compounds = self.compounds.iter();
         let Some((first, child)) = compounds.next() else { return false };
         let mut child = *child;
@@ -116,8 +120,10 @@ impl Selector {
                 };
                 at = node.parent;
                 steps += 1;
+                let Some(left) = budget.get().checked_sub(1) else { return self.doubtful };
+                budget.set(left);
                 if steps > ANCESTORS_MAX {
-                    return false;
+                    return self.doubtful;
                 }
                 if tree.element(at).is_some_and(|element| compound.matches(element)) {
                     break;
@@ -158,7 +164,7 @@ mod tests {
         let is_b = |id: &NodeId| tree.element(*id).is_some_and(|element| element.name == "b");
         let id = (0..tree.nodes.len()).find(is_b).unwrap();
         let found = Selector::parse(selector)
-            .filter(|selector| selector.matches(&tree, id))
+            .filter(|selector| selector.matches(&tree, id, &Cell::new(100)))
             .map(|selector| selector.doubtful);
         assert_eq!(found, expected, "{selector} {html}");
     }

@@ -4,7 +4,7 @@
 //! others are tried one by one. What depends on a screen, a sibling or a state
 //! we do not evaluate: such a rule only counts if it hides, and then it hides.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use super::selector::Selector;
 use super::style::{Declarations, Look, plain};
@@ -18,8 +18,12 @@ const BODY_BYTES_MAX: usize = 2_000;
 const CLASSES_MAX: usize = 16;
 /// Below this it is a phone's screen.
 const NARROW_PIXELS: u32 = 900;
+/// Selectors of one rule.
+const SELECTORS_MAX: usize = 64;
 /// Rules that are tried on each element.
 const TRIED_MAX: usize = 200;
+/// Steps up the tree for all of them together.
+const STEPS_MAX: usize = 10_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
@@ -28,12 +32,15 @@ pub(super) struct Sheet {
     exact: Vec<(Selector, String)>,
     /// What may apply, and the rule by which it hides.
     doubtful: Vec<(Selector, &'static str)>,
+    steps_left: Cell<usize>,
+    /// Rules were left out, perhaps the one that hides.
+    is_cut: bool,
 }
 
 impl Sheet {
     pub fn read(source: &str) -> Self {
         let source = plain(&without_comments(source)).into_owned();
-        let mut sheet = Self::default();
+        let mut sheet = Self { steps_left: Cell::new(STEPS_MAX), ..Self::default() };
         sheet.read_rules(&source, false);
         sheet
     }
@@ -69,9 +76,11 @@ impl Sheet {
             rest = after;
             rules += 1;
             if rules > RULES_MAX {
+                self.is_cut = true;
                 break;
             }
             if body.len() > BODY_BYTES_MAX {
+                self.is_cut = true;
                 continue;
             }
             match body.split_once('{') {
@@ -88,7 +97,8 @@ impl Sheet {
 
     fn add(&mut self, selectors: &str, body: &str, doubtful: bool) {
         let selectors = selectors.trim_start_matches(['}', ' ', '\n', '\r', '\t']);
-        for selector in selectors.split(',').take(64) {
+        self.is_cut |= selectors.split(',').nth(SELECTORS_MAX).is_some();
+        for selector in selectors.split(',').take(SELECTORS_MAX) {
             let selector = selector.trim();
             let simple = !selector.is_empty()
                 && selector.len() <= 100
@@ -98,7 +108,9 @@ impl Sheet {
                 continue;
             }
             let bodies = self.simple.entry(selector.to_ascii_lowercase()).or_default();
-            if bodies.len() < RULES_EACH_MAX {
+            if bodies.len() >= RULES_EACH_MAX {
+                self.is_cut |= !bodies.iter().any(|known| known == body);
+            } else {
                 bodies.push(body.to_owned());
             }
         }
@@ -106,10 +118,13 @@ impl Sheet {
 
     fn add_tried(&mut self, selector: &str, body: &str, doubtful: bool) {
         let full = self.exact.len() + self.doubtful.len() >= TRIED_MAX;
-        let Some(selector) = Selector::parse(&selector.to_ascii_lowercase()).filter(|_| !full)
-        else {
+        let Some(selector) = Selector::parse(&selector.to_ascii_lowercase()) else {
             return;
         };
+        if full {
+            self.is_cut = true;
+            return;
+        }
         if !doubtful && !selector.doubtful {
             self.exact.push((selector, body.to_owned()));
         } else if let Some(rule) = Look::hidden_by(body) {
@@ -117,9 +132,17 @@ impl Sheet {
         }
     }
 
+    /// Whether what hides may have been overlooked.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut || self.steps_left.get() == 0
+    }
+
     /// The rule by which an element may be hidden.
     pub fn may_hide(&self, tree: &Tree, id: NodeId) -> Option<&'static str> {
-        self.doubtful.iter().find(|(selector, _)| selector.matches(tree, id)).map(|(_, rule)| *rule)
+        self.doubtful
+            .iter()
+            .find(|(selector, _)| selector.matches(tree, id, &self.steps_left))
+            .map(|(_, rule)| *rule)
     }
 
     /// The style of an element: its tag, classes, id, and at last its own.
@@ -139,7 +162,9 @@ impl Sheet {
                 self.apply(&mut style, &format!("{tag}#{id}"));
             }
         }
-        for (_, body) in self.exact.iter().filter(|(selector, _)| selector.matches(tree, id)) {
+        for (_, body) in
+            self.exact.iter().filter(|(selector, _)| selector.matches(tree, id, &self.steps_left))
+        {
             style.add(body);
         }
         if let Some(own) = element.attribute("style") {

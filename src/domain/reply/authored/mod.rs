@@ -142,7 +142,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
         );
         start = end + 1;
     }
-    let doubt = if rendered.lines.len() > LINES_MAX || tree.truncated {
+    let doubt = if rendered.lines.len() > LINES_MAX || rendered.is_cut {
         Some("document_too_large")
     } else {
         None
