@@ -16,7 +16,7 @@ use crate::{
             Case, MailFacts, Road, SenderRelation, TokenFinding, Verdict, decide,
             policy::{ByMail, Policy, Proof},
             proof::{Evidence, Proven, Shortfall, proof},
-            sighting::{Checked, Named, ReplyBase, Sighting, finding, sightings},
+            sighting::{Checked, Named, ReplyBase, Sighting, answers_another, finding, sightings},
         },
         ids::{ApproverId, InboundMessageId, InstanceId, OutboxMessageId},
         inbox_account::InboxAccount,
@@ -68,6 +68,8 @@ pub struct Opened {
     pub message: Message,
     pub origin: Judged,
     pub sightings: Vec<Sighting>,
+    /// Its outermost quote names an author who is neither we nor the writer.
+    pub answers_another: bool,
 }
 
 /// The judging code panicked on this mail; it is kept and not judged.
@@ -109,8 +111,9 @@ pub(super) fn open_as(
             .iter()
             .map(|(address, separator)| ReplyBase { address, separator: separator.as_deref() })
             .collect();
-        let sightings = sightings(&message, &bases, &bodies);
-        Opened { message, origin, sightings }
+        let sightings = sightings(&message, &bases, &around.own, &bodies);
+        let answers_another = answers_another(&message, &bases, &around.own, &bodies);
+        Opened { message, origin, sightings, answers_another }
     })
 }
 
@@ -372,6 +375,7 @@ pub(super) fn mail_facts(
         proof: proven.map_or(Proof::TokenOnly, |proven| proven.level),
         token_is_covered: proven
             .is_none_or(|proven| proven.shortfalls.first() != Some(&Shortfall::TokenNotSigned)),
+        answers_another: opened.answers_another,
         evidence_is_pending: false,
         policy,
     }

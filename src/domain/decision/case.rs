@@ -59,6 +59,8 @@ pub struct MailFacts {
     pub proof: Proof,
     /// Whether the sender's domain vouches for the place the token stood in.
     pub token_is_covered: bool,
+    /// The outermost quote names an author who is neither we nor the writer.
+    pub answers_another: bool,
     /// DNS did not answer; it may yet.
     pub evidence_is_pending: bool,
     /// The stricter of all sources, fixed when the notification was enqueued,

@@ -109,6 +109,9 @@ fn first_against(case: &Case<'_>) -> Result<Vote, Reason> {
     }
     let vote = vote.ok_or(Reason::WordsUnclear)?;
     if let Road::Mail(mail) = &case.road {
+        if mail.answers_another && vote == Vote::Approve {
+            return Err(Reason::AnswersAnotherMail);
+        }
         mail_may_carry(mail, case, vote)?;
     }
     not_said_before(case, vote)?;

@@ -111,6 +111,7 @@ reasons! {
     TokenNotSigned "token_not_signed" => BadToken, "nothing that proves the sender covers the place the token stands in";
     SenderUnproven "sender_unproven" => Unauthenticated, "nothing proves the sender at the level that is asked for";
     WordsUnclear "words_unclear" => Unclear, "the words do not plainly approve or deny";
+    AnswersAnotherMail "answers_another_mail" => Unclear, "it answers somebody else's mail, which ours was only quoted in or sent along with";
     MailNeverDecides "mail_never_decides" => Unclear, "by policy no mail decides on this request";
     SameAnswer "same_answer" => Duplicate, "the approver has given the same answer before";
     ConfirmationWanted "confirmation_wanted" => AwaitingConfirmation, "by policy an approve by mail must be confirmed on the web";

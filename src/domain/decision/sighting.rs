@@ -8,6 +8,7 @@ use crate::domain::{
     address::EmailAddress,
     ids::{AccessRequestId, ApproverId, PersonId},
     message::parse::Message,
+    reply::quoting::author::Announcements,
     token::{Carrier, Purpose, Token, find_ref_line, in_message_id},
 };
 
@@ -31,7 +32,16 @@ pub struct ReplyBase<'a> {
 /// Every token-shaped thing in the places that count, each (token, carrier)
 /// once. `bodies` are the visible texts of the mail's views. Only the single
 /// To field is read: Cc, Delivered-To and a second To never count.
-pub fn sightings(message: &Message, bases: &[ReplyBase<'_>], bodies: &[&str]) -> Vec<Sighting> {
+///
+/// A `Ref:` line in a body is the writer's answer to us only if the mail is
+/// addressed to us and the line was quoted from a mail of ours: `own` are the
+/// addresses we send from.
+pub fn sightings(
+    message: &Message,
+    bases: &[ReplyBase<'_>],
+    own: &[EmailAddress],
+    bodies: &[&str],
+) -> Vec<Sighting> {
     let mut found: Vec<Sighting> = Vec::new();
     let mut see = |token: Token, carrier: Carrier| {
         let known = found.iter().any(|s| s.token == token && s.carrier == carrier);
@@ -54,10 +64,47 @@ pub fn sightings(message: &Message, bases: &[ReplyBase<'_>], bodies: &[&str]) ->
             in_message_id(id).into_iter().for_each(|f| see(f.token, carrier));
         }
     }
+    let is_ours = |address: &EmailAddress| is_ours(address, bases, own);
+    let is_to_us = message.to.iter().chain(&message.cc).any(|mailbox| is_ours(&mailbox.address));
     for body in bodies {
-        find_ref_line(body).into_iter().for_each(|f| see(f.token, Carrier::Body));
+        let lines = find_ref_line(body);
+        if lines.is_empty() {
+            continue;
+        }
+        let announcements = Announcements::of(body);
+        for line in lines {
+            let is_for_us = is_to_us && !announcements.is_of_another(line.start, is_ours);
+            see(line.token, if is_for_us { Carrier::Body } else { Carrier::BodyOfOthers });
+        }
     }
     found
+}
+
+/// Whether a mail answers somebody else's: its outermost quote names an author
+/// who is neither we nor the writer himself. Whoever holds a leaked token can
+/// set it as his Reply-To and ask about lunch; the answer then comes to us,
+/// genuine and with the token, and says yes to lunch.
+pub fn answers_another(
+    message: &Message,
+    bases: &[ReplyBase<'_>],
+    own: &[EmailAddress],
+    bodies: &[&str],
+) -> bool {
+    let writer = message.from.as_ref().ok().map(|from| &from.address);
+    bodies.iter().any(|body| {
+        Announcements::of(body).answered().is_some_and(|author| {
+            !is_ours(author, bases, own)
+                && !writer.is_some_and(|writer| writer.is_same_mailbox(author))
+        })
+    })
+}
+
+fn is_ours(address: &EmailAddress, bases: &[ReplyBase<'_>], own: &[EmailAddress]) -> bool {
+    own.iter().any(|own| own.is_same_mailbox(address))
+        || bases.iter().any(|base| {
+            base.address.is_same_mailbox(address)
+                || base.separator.is_some_and(|s| address.detail_of(base.address, s).is_some())
+        })
 }
 
 /// What looking a token up and verifying it gave.

@@ -49,6 +49,7 @@ fn honest(answer: Answer) -> Facts {
             sender_header_differs: false,
             proof: Proof::Standard,
             token_is_covered: true,
+            answers_another: false,
             evidence_is_pending: false,
             policy: Policy { proof: Proof::Standard, by_mail: ByMail::Yes },
         },
@@ -191,6 +192,13 @@ fn sent_on_behalf_is_refused_where_strict_is_asked() {
     };
     check(Approve, differs(Proof::Standard), Reason::Approved);
     check(Approve, differs(Proof::Strict), Reason::SentOnBehalf);
+}
+
+#[test]
+fn a_yes_to_somebody_else_is_no_approval_and_a_no_is_a_denial() {
+    check(Approve, |f| f.mail.answers_another = true, Reason::AnswersAnotherMail);
+    check(Deny, |f| f.mail.answers_another = true, Reason::Denied);
+    check(Unclear, |f| f.mail.answers_another = true, Reason::WordsUnclear);
 }
 
 #[test]

@@ -61,12 +61,19 @@ pub(super) fn decode(bytes: &[u8], label: Option<&str>) -> Decoded {
         Some(encoding) => by(encoding, bytes),
         // Any charset a mail may use agrees with ASCII, except those above and
         // the escaping ones, whose escape character is tested for.
-        None if bytes.is_ascii() && !bytes.contains(&0x1b) => sure(ascii_only(bytes)),
+        None if bytes.is_ascii() && !bytes.contains(&0x1b) && !shifts(&label, bytes) => {
+            sure(ascii_only(bytes))
+        }
         None => Decoded {
             text: String::from_utf8_lossy(bytes).into_owned(),
             doubt: Some(Doubt::Unknown),
         },
     }
+}
+
+/// HZ escapes with a tilde, which is ASCII (RFC 1843): `~{` turns to Chinese.
+fn shifts(label: &str, bytes: &[u8]) -> bool {
+    label.contains("hz") && memchr::memmem::find(bytes, b"~{").is_some()
 }
 
 fn sure(text: String) -> Decoded {

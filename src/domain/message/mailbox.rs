@@ -125,9 +125,12 @@ impl List {
                     entry.has_quoted_local |= matches!(chars.peek(), Some('@'));
                 }
                 '(' => {
+                    // `ana@x.test(.y.test)` is one address to some, another to others.
+                    let is_glued = entry.bare.contains('@')
+                        && entry.bare.ends_with(|c: char| !c.is_whitespace());
                     let (inside, is_closed) = comment(&mut chars);
                     entry.comment = inside;
-                    entry.has_junk |= !is_closed;
+                    entry.has_junk |= !is_closed || is_glued;
                 }
                 '<' => {
                     let (inside, is_closed) = angle(&mut chars);
@@ -289,6 +292,7 @@ mod tests {
         check("Ana <a@x.test", Err(FromProblem::NotAnAddress));
         check("\"Ana <a@x.test>", Err(FromProblem::NotAnAddress));
         check("<a@x.test> (Ana", Err(FromProblem::NotAnAddress));
+        check("a@x.test(.y.test)", Err(FromProblem::NotAnAddress));
         check("<>", Err(FromProblem::NotAnAddress));
     }
 

@@ -28,6 +28,9 @@ pub enum Carrier {
     References,
     /// The `Ref:` line.
     Body,
+    /// A `Ref:` line in a mail that was not written to us, or in a quote of
+    /// somebody else's mail: the sender has signed it, but as others' words.
+    BodyOfOthers,
 }
 
 /// A token and where in the text it stands, in octets: `text[start..end]`.
@@ -46,6 +49,7 @@ impl Carrier {
             Self::InReplyTo => "in_reply_to",
             Self::References => "references",
             Self::Body => "body",
+            Self::BodyOfOthers => "body_of_others",
         }
     }
 
@@ -55,7 +59,7 @@ impl Carrier {
             Self::ReplyToAddress => Some("to"),
             Self::InReplyTo => Some("in-reply-to"),
             Self::References => Some("references"),
-            Self::Body => None,
+            Self::Body | Self::BodyOfOthers => None,
         }
     }
 }

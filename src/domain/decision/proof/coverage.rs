@@ -68,9 +68,10 @@ pub(super) fn signs(signature: &DkimSignature, name: &str) -> bool {
 
 /// Whether the place the token was read from is signed. The body always is:
 /// every signature has a body hash, and one with `l=` is refused altogether,
-/// since the words stand in the body wherever the token stands.
+/// since the words stand in the body wherever the token stands. What others
+/// wrote is signed as well, but a mail to them can be sent on to us.
 pub(super) fn signs_carrier(signature: &DkimSignature, carrier: Carrier) -> bool {
-    carrier.field().is_none_or(|name| signs(signature, name))
+    carrier != Carrier::BodyOfOthers && carrier.field().is_none_or(|name| signs(signature, name))
 }
 
 #[cfg(test)]

@@ -42,6 +42,13 @@ impl Paint {
         {
             return rgb_colour(inside);
         }
+        if let Some(inside) = value
+            .strip_prefix("hsla(")
+            .or_else(|| value.strip_prefix("hsl("))
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            return hsl_colour(inside);
+        }
         if value == "transparent" {
             return Self::Transparent;
         }
@@ -111,6 +118,21 @@ fn rgb_colour(inside: &str) -> Paint {
     }
     match (channel(r), channel(g), channel(b)) {
         (Some(r), Some(g), Some(b)) => Paint::Solid(Colour(r, g, b)),
+        _ => Paint::Unknown,
+    }
+}
+
+/// Only the ends of the scale, where hue and saturation do not matter.
+fn hsl_colour(inside: &str) -> Paint {
+    let mut parts = inside.split([',', ' ', '/']).filter(|part| !part.is_empty()).skip(2);
+    let share = |part: &str| part.trim_end_matches('%').parse::<f64>().ok();
+    let lightness = parts.next().and_then(share);
+    if parts.next().and_then(share).is_some_and(|alpha| alpha <= 0.01) {
+        return Paint::Transparent;
+    }
+    match lightness {
+        Some(lightness) if lightness >= 97.0 => Paint::Solid(WHITE),
+        Some(lightness) if lightness <= 3.0 => Paint::Solid(BLACK),
         _ => Paint::Unknown,
     }
 }

@@ -11,6 +11,7 @@
 mod colour;
 mod grow;
 mod render;
+mod selector;
 mod sheet;
 mod style;
 mod tree;

@@ -17,6 +17,8 @@ pub(crate) struct Line {
 pub(crate) struct Rendered {
     pub lines: Vec<Line>,
     pub hidden: Vec<Hidden>,
+    /// The document or its sheet was too large to be read whole.
+    pub is_cut: bool,
 }
 
 impl Rendered {
@@ -49,7 +51,8 @@ pub(crate) fn render(tree: &Tree) -> Rendered {
         };
         let look = match &node.content {
             Content::Element(element) => {
-                let look = outer.inside(element, &sheet.style(element));
+                let mut look = outer.inside(element, &sheet.style(tree, id, element));
+                look.gone = look.gone.or_else(|| sheet.may_hide(tree, id));
                 if look.gone.is_none() {
                     if let Some(paragraph) = block(element) {
                         page.block(id, paragraph);
@@ -70,7 +73,8 @@ pub(crate) fn render(tree: &Tree) -> Rendered {
         };
         looks.push(look);
     }
-    if tree.truncated {
+    page.rendered.is_cut = tree.truncated || sheet.is_cut();
+    if page.rendered.is_cut {
         note(&mut page.rendered.hidden, "document_too_large", "the end of the document");
     }
     page.finished()

@@ -1,12 +1,14 @@
-//! Style sheets inside a mail: simple selectors only.
+//! Style sheets inside a mail.
 //!
-//! A class that hides must hide here as well. Selectors with descendants,
-//! states or attributes are skipped: mail programs disagree about them.
+//! A class that hides must hide here as well. Simple selectors are looked up,
+//! others are tried one by one. What depends on a screen, a sibling or a state
+//! we do not evaluate: such a rule only counts if it hides, and then it hides.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
-use super::style::Declarations;
-use super::tree::Element;
+use super::selector::Selector;
+use super::style::{Declarations, Look, plain};
+use super::tree::{Element, NodeId, Tree};
 
 /// More rules than any mail program writes.
 const RULES_MAX: usize = 2_000;
@@ -14,26 +16,57 @@ const RULES_MAX: usize = 2_000;
 const RULES_EACH_MAX: usize = 8;
 const BODY_BYTES_MAX: usize = 2_000;
 const CLASSES_MAX: usize = 16;
+/// Below this it is a phone's screen.
+const NARROW_PIXELS: u32 = 900;
+/// Selectors of one rule.
+const SELECTORS_MAX: usize = 64;
+/// Rules that are tried on each element.
+const TRIED_MAX: usize = 200;
+/// Steps up the tree for all of them together.
+const STEPS_MAX: usize = 10_000_000;
 
-/// `tag`, `.class`, `#id`, `tag.class`, `tag#id`, each with its declarations.
 #[derive(Debug, Default)]
-pub(super) struct Sheet(HashMap<String, Vec<String>>);
+pub(super) struct Sheet {
+    /// `tag`, `.class`, `#id`, `tag.class`, `tag#id`, each with its declarations.
+    simple: HashMap<String, Vec<String>>,
+    exact: Vec<(Selector, String)>,
+    /// What may apply, and the rule by which it hides.
+    doubtful: Vec<(Selector, &'static str)>,
+    steps_left: Cell<usize>,
+    /// Rules were left out, perhaps the one that hides.
+    is_cut: bool,
+}
 
 impl Sheet {
     pub fn read(source: &str) -> Self {
-        let source = without_comments(source);
-        let mut sheet = Self::default();
-        let mut rest = source.as_str();
+        let source = plain(&without_comments(source)).into_owned();
+        let mut sheet = Self { steps_left: Cell::new(STEPS_MAX), ..Self::default() };
+        sheet.read_rules(&source, false);
+        sheet
+    }
+
+    fn read_rules(&mut self, source: &str, doubtful: bool) {
+        let mut rest = source;
         let mut rules = 0;
         while let Some((selectors, after)) = rest.split_once('{') {
             // `@import …;` has no block of its own.
-            let selectors = selectors.rsplit(';').next().unwrap_or(selectors).trim();
+            let selectors = selectors.rsplit([';', '}']).next().unwrap_or(selectors).trim();
             if let Some(at) = selectors.strip_prefix('@') {
                 let at = at.to_ascii_lowercase();
                 rest = match at.as_str() {
                     // The rules inside hold on every screen: read on within.
                     "media all" | "media screen" | "media only screen" => after,
-                    _ => after_block(after),
+                    _ => {
+                        let next = after_block(after);
+                        let inside = after.len().saturating_sub(next.len());
+                        if !doubtful
+                            && may_hold(&at)
+                            && let Some(block) = after.get(..inside)
+                        {
+                            self.read_rules(block.strip_suffix('}').unwrap_or(block), true);
+                        }
+                        next
+                    }
                 };
                 continue;
             }
@@ -43,37 +76,80 @@ impl Sheet {
             rest = after;
             rules += 1;
             if rules > RULES_MAX {
+                self.is_cut = true;
                 break;
             }
-            if body.len() <= BODY_BYTES_MAX {
-                sheet.add(selectors, body);
+            if body.len() > BODY_BYTES_MAX {
+                self.is_cut = true;
+                continue;
+            }
+            match body.split_once('{') {
+                // A rule in a rule: `div { & p { … } }`.
+                Some((outer, inner)) => {
+                    let (outer, nested) = outer.rsplit_once(';').unwrap_or(("", outer));
+                    self.add(selectors, outer, doubtful);
+                    self.add(nested, inner, true);
+                }
+                None => self.add(selectors, body, doubtful),
             }
         }
-        sheet
     }
 
-    fn add(&mut self, selectors: &str, body: &str) {
+    fn add(&mut self, selectors: &str, body: &str, doubtful: bool) {
         let selectors = selectors.trim_start_matches(['}', ' ', '\n', '\r', '\t']);
-        for selector in selectors.split(',').take(64) {
+        self.is_cut |= selectors.split(',').nth(SELECTORS_MAX).is_some();
+        for selector in selectors.split(',').take(SELECTORS_MAX) {
             let selector = selector.trim();
             let simple = !selector.is_empty()
                 && selector.len() <= 100
                 && !selector.contains([' ', '>', '+', '~', ':', '[', '*', '\n', '\t']);
-            if !simple {
+            if !simple || doubtful || selector.matches(['.', '#']).count() > 1 {
+                self.add_tried(selector, body, doubtful);
                 continue;
             }
-            let bodies = self.0.entry(selector.to_ascii_lowercase()).or_default();
-            if bodies.len() < RULES_EACH_MAX {
+            let bodies = self.simple.entry(selector.to_ascii_lowercase()).or_default();
+            if bodies.len() >= RULES_EACH_MAX {
+                self.is_cut |= !bodies.iter().any(|known| known == body);
+            } else {
                 bodies.push(body.to_owned());
             }
         }
     }
 
+    fn add_tried(&mut self, selector: &str, body: &str, doubtful: bool) {
+        let full = self.exact.len() + self.doubtful.len() >= TRIED_MAX;
+        let Some(selector) = Selector::parse(&selector.to_ascii_lowercase()) else {
+            return;
+        };
+        if full {
+            self.is_cut = true;
+            return;
+        }
+        if !doubtful && !selector.doubtful {
+            self.exact.push((selector, body.to_owned()));
+        } else if let Some(rule) = Look::hidden_by(body) {
+            self.doubtful.push((selector, rule));
+        }
+    }
+
+    /// Whether what hides may have been overlooked.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut || self.steps_left.get() == 0
+    }
+
+    /// The rule by which an element may be hidden.
+    pub fn may_hide(&self, tree: &Tree, id: NodeId) -> Option<&'static str> {
+        self.doubtful
+            .iter()
+            .find(|(selector, _)| selector.matches(tree, id, &self.steps_left))
+            .map(|(_, rule)| *rule)
+    }
+
     /// The style of an element: its tag, classes, id, and at last its own.
-    pub fn style(&self, element: &Element) -> Declarations {
+    pub fn style(&self, tree: &Tree, id: NodeId, element: &Element) -> Declarations {
         let mut style = Declarations::default();
         let tag = element.name.as_str();
-        if !self.0.is_empty() {
+        if !self.simple.is_empty() {
             self.apply(&mut style, tag);
             for class in element.classes().take(CLASSES_MAX) {
                 let class = class.to_ascii_lowercase();
@@ -86,6 +162,11 @@ impl Sheet {
                 self.apply(&mut style, &format!("{tag}#{id}"));
             }
         }
+        for (_, body) in
+            self.exact.iter().filter(|(selector, _)| selector.matches(tree, id, &self.steps_left))
+        {
+            style.add(body);
+        }
         if let Some(own) = element.attribute("style") {
             style.add(own);
         }
@@ -93,7 +174,7 @@ impl Sheet {
     }
 
     fn apply(&self, style: &mut Declarations, selector: &str) {
-        for body in self.0.get(selector).into_iter().flatten() {
+        for body in self.simple.get(selector).into_iter().flatten() {
             style.add(body);
         }
     }
@@ -109,6 +190,17 @@ fn without_comments(source: &str) -> String {
     }
     kept.push_str(rest);
     kept.replace("<!--", " ").replace("-->", " ")
+}
+
+/// Whether the rules in an at-rule may hold on a screen of ordinary width.
+fn may_hold(at: &str) -> bool {
+    let narrow = at.split("max-width").nth(1).or_else(|| at.split("max-device-width").nth(1));
+    let is_narrow = narrow.is_some_and(|rest| {
+        let digits: String =
+            rest.trim_start_matches([':', ' ']).chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().is_ok_and(|width| width <= NARROW_PIXELS)
+    });
+    !is_narrow && !at.starts_with("font-face") && !at.contains("print")
 }
 
 /// What follows the block we stand in.

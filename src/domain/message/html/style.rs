@@ -1,5 +1,7 @@
 //! What a style does to the text in it: the few properties that can hide.
 
+use std::borrow::Cow;
+
 use super::colour::{BLACK, Colour, Paint, WHITE};
 use super::tree::Element;
 
@@ -12,7 +14,7 @@ impl Declarations {
     /// Reads `name: value; …`. What cannot be read is left out, as CSS asks
     /// (CSS Syntax 3 §9.2).
     pub fn add(&mut self, source: &str) {
-        for declaration in source.split(';') {
+        for declaration in plain(source).split(';') {
             let Some((name, value)) = declaration.split_once(':') else {
                 continue;
             };
@@ -74,6 +76,7 @@ pub(super) struct Look {
     invisible: bool,
     tiny: bool,
     far: bool,
+    fold: Fold,
     ink: Paint,
     ground: Option<Colour>,
     pub preformatted: bool,
@@ -86,6 +89,7 @@ impl Default for Look {
             invisible: false,
             tiny: false,
             far: false,
+            fold: Fold::None,
             ink: Paint::Solid(BLACK),
             ground: Some(WHITE),
             preformatted: false,
@@ -105,10 +109,18 @@ impl Look {
         }
         if let Some(size) = style.value("font-size") {
             look.tiny = match length(size) {
-                Some(size) => size.abs() <= 1.4,
-                None => look.tiny && size.ends_with('%'),
+                Some(size) => size.abs() <= TINY_PIXELS,
+                None => size.strip_suffix('%').is_some_and(|share| {
+                    look.tiny || share.trim().parse::<f64>().is_ok_and(|share| share <= 9.0)
+                }),
             };
+        } else if let Some(size) = style.value("font").and_then(size_in_shorthand) {
+            look.tiny = size.abs() <= TINY_PIXELS;
         }
+        if style.value("zoom").and_then(length).is_some_and(|zoom| zoom.abs() <= 0.05) {
+            look.tiny = true;
+        }
+        look.fold = self.fold.inside(element);
         if style.value("text-indent").is_some() {
             look.far = style.is_far_out("text-indent");
         }
@@ -140,7 +152,8 @@ impl Look {
             self.ground = None;
         }
         let ink = style
-            .value("color")
+            .value("-webkit-text-fill-color")
+            .or_else(|| style.value("color"))
             .map(Paint::parse)
             .or_else(|| {
                 (element.name == "font").then(|| element.attribute("color").map(lower_paint))?
@@ -167,12 +180,91 @@ impl Look {
         if self.far {
             return Some("off_screen");
         }
+        if self.fold != Fold::None {
+            return Some("closed_details");
+        }
         match (self.ink, self.ground) {
             (Paint::Transparent, _) => Some("transparent_text"),
             (Paint::Solid(ink), Some(ground)) if ink.is_lost_on(ground) => Some("same_colour"),
             _ => None,
         }
     }
+}
+
+/// Text this small is not read.
+const TINY_PIXELS: f64 = 1.4;
+
+/// `details` that are not open show their summary only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fold {
+    None,
+    /// Right inside, where the summary may stand.
+    Here,
+    Below,
+}
+
+impl Fold {
+    fn inside(self, element: &Element) -> Self {
+        match self {
+            Self::Here if element.name == "summary" => Self::None,
+            Self::Here | Self::Below => Self::Below,
+            Self::None if element.name == "details" && element.attribute("open").is_none() => {
+                Self::Here
+            }
+            Self::None => Self::None,
+        }
+    }
+}
+
+impl Look {
+    /// The rule by which these declarations alone hide, whatever is around.
+    pub fn hidden_by(body: &str) -> Option<&'static str> {
+        let mut style = Declarations::default();
+        style.add(body);
+        let look = Self::default().inside(&Element::default(), &style);
+        // Whether a colour is lost depends on what is around.
+        look.hides().filter(|rule| *rule != "same_colour")
+    }
+}
+
+/// CSS without its comments and escapes (CSS Syntax 3 §4.3.7), which can hide
+/// a word from us but not from a mail program.
+pub(super) fn plain(source: &str) -> Cow<'_, str> {
+    if !source.contains(['\\', '/']) {
+        return Cow::Borrowed(source);
+    }
+    let mut text = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = rest.find(['\\', '/']) {
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        text.push_str(before);
+        if let Some(comment) = after.strip_prefix("/*") {
+            rest = comment.split_once("*/").map_or("", |(_, after)| after);
+        } else if let Some(after) = after.strip_prefix('/') {
+            text.push('/');
+            rest = after;
+        } else {
+            let escaped = after.get(1..).unwrap_or_default();
+            let digits = escaped.bytes().take(6).take_while(u8::is_ascii_hexdigit).count();
+            let (code, after) = escaped.split_at_checked(digits).unwrap_or(("", escaped));
+            text.extend(u32::from_str_radix(code, 16).ok().and_then(char::from_u32));
+            // One blank ends the digits and belongs to them.
+            rest = if digits > 0 { after.strip_prefix(' ').unwrap_or(after) } else { after };
+        }
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// `bold 0/1 arial`: the first length in `font` is the size.
+fn size_in_shorthand(value: &str) -> Option<f64> {
+    value
+        .split_ascii_whitespace()
+        .map(|word| word.split('/').next().unwrap_or(word))
+        // A bare number is a weight, unless it is nought.
+        .find_map(|word| {
+            length(word).filter(|size| *size == 0.0 || word.ends_with(char::is_alphabetic))
+        })
 }
 
 fn lower_paint(value: &str) -> Paint {
@@ -185,11 +277,14 @@ fn gone_by_markup(element: &Element) -> Option<&'static str> {
         "style" => return Some("style_sheet"),
         "head" | "title" => return Some("head"),
         "template" => return Some("template"),
-        "iframe" | "noembed" | "noframes" | "object" | "applet" | "audio" | "video" | "canvas" => {
+        "iframe" | "noembed" | "noframes" | "object" | "applet" | "audio" | "video" | "canvas"
+        | "svg" | "meter" | "progress" => {
             return Some("replaced_element");
         }
         "s" | "strike" | "del" => return Some("line_through"),
-        "datalist" => return Some("display_none"),
+        // Shut, they show one of their choices or nothing.
+        "datalist" | "select" => return Some("display_none"),
+        "dialog" if element.attribute("open").is_none() => return Some("display_none"),
         _ => {}
     }
     if element.attribute("hidden").is_some_and(|value| value != "until-found") {
@@ -207,6 +302,9 @@ fn gone_by_style(style: &Declarations) -> Option<&'static str> {
     }
     if style.is("content-visibility", "hidden") {
         return Some("visibility_hidden");
+    }
+    if style.value("filter").is_some_and(|value| value.replace(' ', "").contains("opacity(0")) {
+        return Some("opacity_zero");
     }
     let opacity = style.value("opacity").map(|value| value.trim_end_matches('%'));
     if opacity.and_then(|value| value.parse::<f64>().ok()).is_some_and(|value| value <= 0.02) {
@@ -236,10 +334,31 @@ fn gone_by_style(style: &Declarations) -> Option<&'static str> {
     let clipped = style.value("clip").is_some_and(|value| {
         value.replace(' ', "").starts_with("rect(0") && !value.contains("auto")
     }) || style.value("clip-path").is_some_and(|value| {
-        matches!(value.replace(' ', "").as_str(), "inset(50%)" | "inset(100%)" | "circle(0)")
+        matches!(
+            value.replace(' ', "").as_str(),
+            "inset(50%)"
+                | "inset(100%)"
+                | "circle(0)"
+                | "circle(0px)"
+                | "circle(0%)"
+                | "polygon(00,00,00)"
+        )
     });
-    let shrunk = style
-        .value("transform")
-        .is_some_and(|value| matches!(value.replace(' ', "").as_str(), "scale(0)" | "scale(0,0)"));
-    (clipped && placed || shrunk).then_some("zero_size")
+    let moved =
+        ["transform", "translate", "scale"].iter().find_map(|name| moved(name, style.value(name)?));
+    let clipped_by_path = style.value("clip-path").is_some() && clipped;
+    if clipped && placed || clipped_by_path {
+        return Some("zero_size");
+    }
+    moved
+}
+
+/// `translateX(-9999px)`, `scale(0)`, or the properties of those names.
+fn moved(name: &str, value: &str) -> Option<&'static str> {
+    let numbers = || value.split(|c: char| "(), ".contains(c)).filter_map(length);
+    if value.contains("translate") || name == "translate" {
+        return numbers().any(|size| size.abs() >= 500.0).then_some("off_screen");
+    }
+    let shrinks = value.contains("scale") || name == "scale";
+    (shrinks && numbers().any(|size| size.abs() <= 0.05)).then_some("zero_size")
 }

@@ -20,7 +20,7 @@
 //!
 //! Doubts: `attribution_with_text`, `quote_without_marks`, `quote_partly_marked`,
 //! `quote_wrapped`, `words_below_signature`, `words_in_signature`,
-//! `words_below_banner`, `block_quote_unannounced`, `direction_override`, `too_many_lines`,
+//! `words_below_banner`, `words_in_our_text`, `block_quote_unannounced`, `direction_override`, `too_many_lines`,
 //! `document_too_large`.
 //!
 //! Not here: what the words mean (`wording`), and how a quote is recognised
@@ -142,7 +142,7 @@ pub fn from_html(source: &str, ours: &OurText) -> Authored {
         );
         start = end + 1;
     }
-    let doubt = if rendered.lines.len() > LINES_MAX || tree.truncated {
+    let doubt = if rendered.lines.len() > LINES_MAX || rendered.is_cut {
         Some("document_too_large")
     } else {
         None

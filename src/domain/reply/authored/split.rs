@@ -22,6 +22,7 @@ pub(super) fn split(
     page.cut_quotes();
     page.cut_wrapped_tails();
     page.cut_ours(ours);
+    page.doubt_words_in_our_text(ours);
     page.cut_signatures();
     page.cut_rules_above_cuts();
     page.authored(hidden)
@@ -112,6 +113,28 @@ impl Page<'_> {
                 self.cut(next, next + 1, "our_text");
             }
             ours_above = is_ours || ours_above && self.fates.get(at).copied().flatten().is_some();
+        }
+    }
+
+    /// A word that a requester wrote into our text, below a line of ours: it is
+    /// his, or it is the answer.
+    fn doubt_words_in_our_text(&mut self, ours: &OurText) {
+        let filled: Vec<usize> = (0..self.lines.len())
+            .filter(|at| self.lines.get(*at).is_some_and(|line| !line.is_blank()))
+            .collect();
+        let is_ours = |place: Option<usize>| {
+            let at = place.and_then(|place| filled.get(place)).copied();
+            at.and_then(|at| self.fates.get(at)).copied().flatten() == Some("our_text")
+        };
+        let doubtful = filled.iter().enumerate().any(|(place, &at)| {
+            is_ours(place.checked_sub(1))
+                && self.is_own(at)
+                && self.lines.get(at).is_some_and(|line| {
+                    ours.may_quote(line.text.trim()) && decision_stem::occurs_in(&line.text)
+                })
+        });
+        if doubtful {
+            self.doubt("words_in_our_text");
         }
     }
 

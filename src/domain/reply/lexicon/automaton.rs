@@ -352,7 +352,10 @@ fn one_letter_less(word: &str) -> impl Iterator<Item = String> + '_ {
 fn is_one_slip(a: &str, b: &str) -> bool {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
-    if a.first() != b.first() {
+    // A letter of another script is no slip of the finger but a disguise.
+    let latin = |word: &[char]| word.iter().any(char::is_ascii);
+    let mixed = |word: &[char]| latin(word) && !word.iter().all(char::is_ascii);
+    if a.first() != b.first() || mixed(&a) || mixed(&b) || latin(&a) != latin(&b) {
         return false;
     }
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();

@@ -7,6 +7,7 @@
 //! is decided in `authored`, not here.
 
 pub(crate) mod attribution;
+pub(crate) mod author;
 pub(crate) mod header_block;
 pub(crate) mod markup;
 pub(crate) mod notes_header;
