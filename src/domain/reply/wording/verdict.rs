@@ -123,11 +123,35 @@ impl Page<'_> {
         if chosen.answer == Answer::Unclear
             && says_nothing
             && sketches.iter().all(|s| s.answer != Answer::Approve)
-            && let Some(denial) = sketches.iter().find(|s| s.answer == Answer::Deny)
+            && let Some(denial) = sketches
+                .iter()
+                .find(|s| s.answer == Answer::Deny && !self.shares_words(s, chosen.language))
         {
             return Some(Ok(denial));
         }
         Some(Ok(chosen))
+    }
+
+    /// Whether a language knows the words another one decided by.
+    fn shares_words(&self, sketch: &Sketch, language: LanguageId) -> bool {
+        let known = |at: usize| self.matches.at(at).iter().any(|m| m.language == language);
+        sketch.deciding.iter().any(|segment| known(segment.start))
+    }
+
+    /// "Please" as a clause of its own beside this one, in the same sentence:
+    /// "approve, please" asks somebody else as "please approve" does.
+    fn pleads_beside(&self, index: usize, language: LanguageId) -> bool {
+        let Some(clause) = self.clauses.get(index) else { return false };
+        let before = index.checked_sub(1).and_then(|i| self.clauses.get(i));
+        let after = self.clauses.get(index + 1);
+        let joined = |gap: Gap| !gap.parts_sentences();
+        let pleads = |beside: &Clause| {
+            let segments = self.matches.segments(beside, self.words, language);
+            segments.iter().any(|s| s.roles.has(Role::Please))
+                && segments.iter().all(|s| s.roles.any(Roles::SKIPPED) || s.is_unknown())
+        };
+        before.is_some_and(|b| joined(clause.before) && pleads(b))
+            || after.is_some_and(|a| joined(clause.after) && pleads(a))
     }
 
     fn sketch(&self, language: LanguageId) -> Sketch {
@@ -142,6 +166,8 @@ impl Page<'_> {
             known_by_clause.push(self.known_words(&segments));
             let mut judge = Judge::new(&segments, clause, self.lexicon.negation_follows(language));
             judge.conditional = conditional;
+            judge.please_beside = segments.iter().any(|s| s.roles.has(Role::Imperative))
+                && self.pleads_beside(index, language);
             let (findings, still_conditional) = judge.run();
             conditional = still_conditional;
             let bystander = self.is_bystander(index, &segments, &draft);
