@@ -14,7 +14,10 @@ struct Case {
 
 macro_rules! table {
     ($language:literal) => {
-        ($language, include_str!(concat!("../../../../fixtures/wording/blind/", $language, ".jsonl")))
+        (
+            $language,
+            include_str!(concat!("../../../../fixtures/wording/blind/", $language, ".jsonl")),
+        )
     };
 }
 
@@ -122,7 +125,9 @@ impl Score {
 
 #[test]
 fn every_claimed_language_reaches_the_bar_on_blind_cases() {
-    println!("| language | cases | plain | understood | without locale | wrong approvals | wrong denials |");
+    println!(
+        "| language | cases | plain | understood | without locale | wrong approvals | wrong denials |"
+    );
     let mut failures = Vec::new();
     for language in Lexicon::builtin().languages() {
         let (_, table) = TABLES.iter().find(|(l, _)| *l == language).expect("has blind cases");
@@ -139,4 +144,27 @@ fn every_claimed_language_reaches_the_bar_on_blind_cases() {
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[derive(Deserialize)]
+struct TakenAway {
+    language: String,
+    text: String,
+}
+
+/// Approvals with a condition, a smaller scope or a doubt, said as people say it.
+#[test]
+fn what_takes_an_approval_away_is_heard_in_every_language() {
+    let table = include_str!("../../../../fixtures/wording/blind/taken_away.jsonl");
+    let mut wrong = Vec::new();
+    for line in table.lines() {
+        let case: TakenAway = serde_json::from_str(line).unwrap();
+        for locale in [Some(case.language.as_str()), None] {
+            let reading = read(&case.text, locale, Lexicon::builtin());
+            if reading.answer != Answer::Unclear {
+                wrong.push(format!("{} {:?} -> {:?}", case.language, case.text, reading.answer));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
