@@ -177,6 +177,22 @@ fn plain_words_count() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Names that the reader of mails has left in the text.
+#[test]
+fn a_block_of_names_behind_an_answer_takes_nothing_away() {
+    let names = "\n\nAna Silva\nIT Manager\nCorp Ltd\n+351 912 345 678";
+    for (language, yes) in [("en", "Yes"), ("pt", "Aprovado"), ("cs", "Ano"), ("tr", "Onaylandı")]
+    {
+        let text = format!("{yes}{names}");
+        let reading = read_in(&text, Some(language));
+        assert_eq!(reading.answer, Answer::Approve, "{text} {reading:?}");
+    }
+    for tail in ["\n\nAga ainult täna", "\n\nNot For Bob", "\n\nOnly Today", "\n\nWho Is He?"] {
+        let text = format!("Yes{tail}");
+        assert_eq!(read_in(&text, Some("en")).answer, Answer::Unclear, "{text}");
+    }
+}
+
 #[test]
 fn views_must_agree() {
     let (approve, deny) = (read_in("approved", None), read_in("denied", None));
