@@ -153,4 +153,6 @@ pub fn together(views: &[Reading]) -> Reading {
 }
 
 #[cfg(test)]
+mod blind;
+#[cfg(test)]
 mod tests;

@@ -225,7 +225,7 @@ impl Reader<'_> {
             '?' | '\u{FF1F}' | '\u{61F}' | '\u{37E}' | '\u{FE56}' | '\u{203D}' => {
                 self.gap.add(Gap::QUESTION);
             }
-            ';' if self.after_greek(here) => self.gap.add(Gap::QUESTION),
+            ';' | '\u{FF1B}' if self.after_greek(here) => self.gap.add(Gap::QUESTION),
             '\u{BF}' => self.gap.add(Gap::ASKING),
             '.' | '\u{FF0E}' if self.inside_a_name(here, next) => {}
             '.' | '!' | '\u{2026}' | '\u{3002}' | '\u{FF01}' | '\u{FF0E}' | '\u{FF61}'

@@ -158,6 +158,8 @@ pub struct Judge<'s> {
     pub negation_follows: bool,
     /// An "if" stood before this clause in its sentence.
     pub conditional: bool,
+    /// "Please" stands beside this clause in its sentence: "approve, please".
+    pub please_beside: bool,
     pub findings: Vec<Finding>,
     /// Nothing but courtesy so far.
     clear: bool,
@@ -200,6 +202,7 @@ impl<'s> Judge<'s> {
             clause,
             negation_follows,
             conditional: false,
+            please_beside: false,
             findings: Vec::new(),
             clear: true,
             fresh: false,
@@ -293,7 +296,8 @@ impl<'s> Judge<'s> {
 
     fn plainly_approving(&mut self, index: usize, roles: Roles) {
         let imperative = roles.has(Role::Imperative) && !roles.has(Role::Approve);
-        if imperative && (self.asked || self.please_follows(index)) {
+        let pleads = self.asked || self.please_beside || self.please_follows(index);
+        if imperative && pleads {
             self.findings.push(Finding::Takes(index, Why::RequestToOthers));
         } else if roles.has(Role::Approve) || self.may_be_followed(index) {
             self.stood = true;

@@ -24,6 +24,26 @@ const TABLES: &[(&str, &str)] = &[
     ("ja", include_str!("../../../../fixtures/wording/ja.jsonl")),
     ("ko", include_str!("../../../../fixtures/wording/ko.jsonl")),
     ("zh", include_str!("../../../../fixtures/wording/zh.jsonl")),
+    // Their blind cases are all they have.
+    ("tr", include_str!("../../../../fixtures/wording/blind/tr.jsonl")),
+    ("da", include_str!("../../../../fixtures/wording/blind/da.jsonl")),
+    ("no", include_str!("../../../../fixtures/wording/blind/no.jsonl")),
+    ("fi", include_str!("../../../../fixtures/wording/blind/fi.jsonl")),
+    ("cs", include_str!("../../../../fixtures/wording/blind/cs.jsonl")),
+    ("sk", include_str!("../../../../fixtures/wording/blind/sk.jsonl")),
+    ("uk", include_str!("../../../../fixtures/wording/blind/uk.jsonl")),
+    ("bg", include_str!("../../../../fixtures/wording/blind/bg.jsonl")),
+    ("ro", include_str!("../../../../fixtures/wording/blind/ro.jsonl")),
+    ("hu", include_str!("../../../../fixtures/wording/blind/hu.jsonl")),
+    ("el", include_str!("../../../../fixtures/wording/blind/el.jsonl")),
+    ("he", include_str!("../../../../fixtures/wording/blind/he.jsonl")),
+    ("ar", include_str!("../../../../fixtures/wording/blind/ar.jsonl")),
+    ("fa", include_str!("../../../../fixtures/wording/blind/fa.jsonl")),
+    ("hi", include_str!("../../../../fixtures/wording/blind/hi.jsonl")),
+    ("vi", include_str!("../../../../fixtures/wording/blind/vi.jsonl")),
+    ("th", include_str!("../../../../fixtures/wording/blind/th.jsonl")),
+    ("id", include_str!("../../../../fixtures/wording/blind/id.jsonl")),
+    ("hr", include_str!("../../../../fixtures/wording/blind/hr.jsonl")),
 ];
 
 fn cases(table: &str) -> Vec<Case> {
@@ -155,6 +175,22 @@ fn plain_words_count() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Names that the reader of mails has left in the text.
+#[test]
+fn a_block_of_names_behind_an_answer_takes_nothing_away() {
+    let names = "\n\nAna Silva\nIT Manager\nCorp Ltd\n+351 912 345 678";
+    for (language, yes) in [("en", "Yes"), ("pt", "Aprovado"), ("cs", "Ano"), ("tr", "Onaylandı")]
+    {
+        let text = format!("{yes}{names}");
+        let reading = read_in(&text, Some(language));
+        assert_eq!(reading.answer, Answer::Approve, "{text} {reading:?}");
+    }
+    for tail in ["\n\nAga ainult täna", "\n\nNot For Bob", "\n\nOnly Today", "\n\nWho Is He?"] {
+        let text = format!("Yes{tail}");
+        assert_eq!(read_in(&text, Some("en")).answer, Answer::Unclear, "{text}");
+    }
 }
 
 #[test]

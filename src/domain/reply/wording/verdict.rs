@@ -18,13 +18,15 @@ pub fn reading(text: &str, locale: Option<&str>, lexicon: &Lexicon) -> Reading {
         return Reading::unclear(if asked { Why::Question } else { Why::Empty }, "");
     }
     let found = lexicon.automaton.matches(&words);
-    let page = Page {
+    let mut page = Page {
         text,
         lexicon,
         clauses: Clause::all(&words),
         matches: Matches::new(&found, words.list.len()),
         words: &words,
+        names_from: usize::MAX,
     };
+    page.names_from = page.signature_from();
     page.reading(locale.and_then(|l| lexicon.language_id(l)))
 }
 
@@ -34,6 +36,8 @@ struct Page<'p> {
     words: &'p Words,
     clauses: Vec<Clause>,
     matches: Matches<'p>,
+    /// The clause from which on only names stand.
+    names_from: usize,
 }
 
 /// A text as one language reads it.
@@ -123,11 +127,35 @@ impl Page<'_> {
         if chosen.answer == Answer::Unclear
             && says_nothing
             && sketches.iter().all(|s| s.answer != Answer::Approve)
-            && let Some(denial) = sketches.iter().find(|s| s.answer == Answer::Deny)
+            && let Some(denial) = sketches
+                .iter()
+                .find(|s| s.answer == Answer::Deny && !self.shares_words(s, chosen.language))
         {
             return Some(Ok(denial));
         }
         Some(Ok(chosen))
+    }
+
+    /// Whether a language knows the words another one decided by.
+    fn shares_words(&self, sketch: &Sketch, language: LanguageId) -> bool {
+        let known = |at: usize| self.matches.at(at).iter().any(|m| m.language == language);
+        sketch.deciding.iter().any(|segment| known(segment.start))
+    }
+
+    /// "Please" as a clause of its own beside this one, in the same sentence:
+    /// "approve, please" asks somebody else as "please approve" does.
+    fn pleads_beside(&self, index: usize, language: LanguageId) -> bool {
+        let Some(clause) = self.clauses.get(index) else { return false };
+        let before = index.checked_sub(1).and_then(|i| self.clauses.get(i));
+        let after = self.clauses.get(index + 1);
+        let joined = |gap: Gap| !gap.parts_sentences();
+        let pleads = |beside: &Clause| {
+            let segments = self.matches.segments(beside, self.words, language);
+            segments.iter().any(|s| s.roles.has(Role::Please))
+                && segments.iter().all(|s| s.roles.any(Roles::SKIPPED) || s.is_unknown())
+        };
+        before.is_some_and(|b| joined(clause.before) && pleads(b))
+            || after.is_some_and(|a| joined(clause.after) && pleads(a))
     }
 
     fn sketch(&self, language: LanguageId) -> Sketch {
@@ -142,6 +170,8 @@ impl Page<'_> {
             known_by_clause.push(self.known_words(&segments));
             let mut judge = Judge::new(&segments, clause, self.lexicon.negation_follows(language));
             judge.conditional = conditional;
+            judge.please_beside = segments.iter().any(|s| s.roles.has(Role::Imperative))
+                && self.pleads_beside(index, language);
             let (findings, still_conditional) = judge.run();
             conditional = still_conditional;
             let bystander = self.is_bystander(index, &segments, &draft);
@@ -168,6 +198,9 @@ impl Page<'_> {
         };
         let has = |role: Role| segments.iter().any(|s| s.roles.has(role));
         let unknown = segments.iter().filter(|s| s.is_unknown()).count();
+        if index >= self.names_from {
+            return true;
+        }
         let harmless =
             Roles::SKIPPED.with(Roles::of(&[Role::Yes, Role::No])).with(Roles::APPROVING);
         if segments.iter().all(|s| s.roles.any(harmless)) || has(Role::Ground) {
@@ -175,8 +208,52 @@ impl Page<'_> {
         }
         let greeting = has(Role::Greeting) && unknown <= 4;
         let last_line = index + 1 == self.clauses.len() && clause.before.has(Gap::NEWLINE);
-        let name = segments.len() == unknown && unknown <= 3 && (index == 0 || last_line);
+        let name = segments.len() == unknown
+            && unknown <= 3
+            && (index == 0 || last_line)
+            && (unknown == 1 || !self.has_small_words(clause));
         greeting || name || has(Role::Closing) || draft.closed && unknown <= 4
+    }
+
+    /// The clause that opens a block of names at the end: "Ana Silva / IT Manager".
+    ///
+    /// It stands behind an empty line and every line of it is short and written
+    /// with capitals, as no sentence is. What it may hold of known words is still
+    /// heard; only what nobody knows in it is no reason for doubt.
+    fn signature_from(&self) -> usize {
+        let end = self.clauses.len();
+        let block = self.clauses.iter().rposition(|clause| clause.before.has(Gap::BLANK_LINE));
+        match block {
+            Some(from) if from > 0 && end - from <= SIGNATURE_LINES => {
+                let lines = self.clauses.get(from..).unwrap_or_default();
+                if lines.iter().all(|line| self.is_name_like(line)) { from } else { end }
+            }
+            _ => end,
+        }
+    }
+
+    /// A word that opens small, as words of a name seldom do. Scripts without
+    /// capitals have none.
+    fn has_small_words(&self, clause: &Clause) -> bool {
+        let words = self.words.list.get(clause.words.clone()).unwrap_or_default();
+        words.iter().any(|word| {
+            let written = self.text.get(word.start..word.end).unwrap_or_default();
+            written.starts_with(char::is_lowercase) && written.chars().count() > PARTICLE_CHARS
+        })
+    }
+
+    fn is_name_like(&self, clause: &Clause) -> bool {
+        let words = self.words.list.get(clause.words.clone()).unwrap_or_default();
+        let capital = |c: char| c.is_uppercase() || c.is_numeric();
+        words.len() <= SIGNATURE_WORDS
+            && !clause.is_question()
+            && words.iter().all(|word| {
+                let written = self.text.get(word.start..word.end).unwrap_or_default();
+                written.starts_with(capital) || written.chars().count() <= PARTICLE_CHARS
+            })
+            && words.first().is_some_and(|word| {
+                self.text.get(word.start..).is_some_and(|rest| rest.starts_with(capital))
+            })
     }
 
     /// What another language sees in the words that ours does not understand.
@@ -238,6 +315,7 @@ impl Page<'_> {
         let segments = self
             .clauses
             .iter()
+            .take(self.names_from)
             .flat_map(|clause| self.matches.segments(clause, self.words, sketch.language));
         let of_characters = self.is_of_characters(sketch);
         let (mut known, mut unknown) = (0_usize, 0_usize);
@@ -319,6 +397,11 @@ impl Page<'_> {
 
 /// What another language may hold against an approval.
 const OBJECTING: Roles = Roles::TAKING.with(Roles::of(&[Role::Negation, Role::Deny, Role::No]));
+/// A block of names: name, title, department, company, telephone.
+const SIGNATURE_LINES: usize = 6;
+const SIGNATURE_WORDS: usize = 5;
+/// "de", "of", "van": written small between capitals.
+const PARTICLE_CHARS: usize = 3;
 /// Fewer unknown words may be a name and a place.
 const FOREIGN_WORDS_MIN: usize = 4;
 /// One known word vouches for so many unknown ones.
