@@ -6,7 +6,7 @@
 //! | room | what it knows |
 //! |---|---|
 //! | [`domain`] | pure: what is true. Mails, answers, requests, decisions, the ledger |
-//! | [`protocol`] | pure: POP3 and SASL as bytes in, steps out |
+//! | [`protocol`] | pure: IMAP, POP3, SMTP and SASL as bytes in, steps out |
 //! | [`net`] | the only sockets |
 //! | [`store`] | the only SQL, for SQLite and PostgreSQL |
 //! | [`actions`] | everything that can happen: load, decide, commit |
@@ -14,7 +14,7 @@
 //! | [`delivery`] | carries mail out |
 //! | [`http`] | the API |
 //! | [`cli`] | the command line |
-//! | [`sandbox`] | a loopback mail server for the demo and for fault tests |
+//! | [`sandbox`] | a loopback mail server for the demo |
 //!
 //! # The two roads
 //!

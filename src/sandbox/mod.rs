@@ -1,6 +1,6 @@
 //! A loopback mail server in a few hundred lines: SMTP in, IMAP and POP3 out,
-//! mailboxes in memory. It is what `countersign demo` and the fault tests talk
-//! to instead of a real one; `serve` never knows of it.
+//! mailboxes in memory. It is what `countersign demo` talks to instead of a
+//! real one; `serve` never knows of it.
 //!
 //! It plays both sides of a company's mail system. Whoever logs in to SMTP is
 //! an author whom the domain vouches for: his mail is stamped `dmarc=pass`. A
