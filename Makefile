@@ -26,7 +26,7 @@ bench: deps-test ## how fast a full mailbox is worked off, and in how much memor
 demo: build ## build, then a whole service on this machine to try out (ARGS=... is passed on)
 	target/release/countersign demo $(ARGS)
 
-soak: deps-test ## kill the service again and again: KILLS=300 on each database, SEED=1 for the dice
+soak: deps-test ## kill the service again and again: KILLS=150 on each database, SEED=1 for the dice
 	COUNTERSIGN_KILLS='$(KILLS)' COUNTERSIGN_SEED='$(SEED)' $(CARGO) test --locked --test it kill:: -- --nocapture
 
 schemathesis: ## hold the API against its own description, as each role (needs schemathesis from PyPI)

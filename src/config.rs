@@ -223,7 +223,8 @@ impl fmt::Display for Config {
 
 /// Variables with our prefix that are read elsewhere: secrets never enter the
 /// configuration, and the command line has its own.
-const NOT_CONFIG: &[&str] = &["master_key", "config", "token", "password"];
+const NOT_CONFIG: &[&str] =
+    &["master_key", "config", "url", "token", "password", "kills", "seed", "bed_keep"];
 
 fn read_file(file: Option<&Path>) -> Result<toml::Table, ConfigError> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
