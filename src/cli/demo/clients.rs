@@ -256,7 +256,7 @@ mod tests {
         Message-ID: <1@demo.test>\r\nContent-Type: text/plain\r\n\r\n\
         ##- Please write your answer above this line -##\r\n\r\nYou are asked.\r\n";
 
-    fn check(client: Client, says: &str, expected: Answer) {
+    fn check((client, locale): (Client, &str), says: &str, expected: Answer) {
         let answering = Answering {
             original: &parse(ASKED.as_bytes(), &Limits::default()),
             name: "Núria",
@@ -271,20 +271,20 @@ mod tests {
         assert!(mail.structure.is_empty(), "{client:?} {:?}", mail.structure);
         assert_eq!(mail.in_reply_to, ["1@demo.test"]);
         let (plain, html) = (mail.plain.as_deref(), mail.html.as_deref());
-        let read = read(plain, html, &OurText::unknown(), None, Lexicon::builtin());
+        let read = read(plain, html, &OurText::unknown(), Some(locale), Lexicon::builtin());
         assert_eq!(read.answer(), expected, "{client:?}: {:?}", read.text());
     }
 
     #[test]
     fn each_program_s_answer_reads_as_what_was_said() {
         for (client, yes, no) in [
-            (Client::Outlook, "Approved.", "No."),
-            (Client::Gmail, "Aprovado.", "Não."),
-            (Client::GmailEnglish, "Yes", "Denied"),
-            (Client::Iphone, "Sí", "Denegado. No hay ticket."),
-            (Client::IphoneEnglish, "Approved!", "no"),
-            (Client::Thunderbird, "Sí.", "No."),
-            (Client::Plain, "APPROVE", "DISAPPROVE"),
+            ((Client::Outlook, "en"), "Approved.", "No."),
+            ((Client::Gmail, "pt"), "Aprovado.", "Não."),
+            ((Client::GmailEnglish, "en"), "Yes", "Denied"),
+            ((Client::Iphone, "es"), "Sí", "Denegado. No hay ticket."),
+            ((Client::IphoneEnglish, "en"), "Approved!", "no"),
+            ((Client::Thunderbird, "es"), "Sí.", "No."),
+            ((Client::Plain, "en"), "APPROVE", "DISAPPROVE"),
         ] {
             check(client, yes, Answer::Approve);
             check(client, no, Answer::Deny);

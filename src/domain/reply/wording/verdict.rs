@@ -114,13 +114,18 @@ impl Page<'_> {
         locale: Option<LanguageId>,
     ) -> Option<Result<&'s Sketch, Why>> {
         let most = sketches.iter().map(|s| s.known).max()?;
-        let mut tied = sketches.iter().filter(|s| s.known == most);
-        let first = tied.next()?;
-        let ours = sketches.iter().find(|s| s.known == most && Some(s.language) == locale);
+        let tied: Vec<&Sketch> = sketches.iter().filter(|s| s.known == most).collect();
+        let first = *tied.first()?;
+        let ours = tied.iter().find(|s| Some(s.language) == locale);
         let chosen = match ours {
-            Some(ours) => ours,
-            None if tied.all(|other| other.answer == first.answer) => first,
-            None => return Some(Err(Why::LanguagesDisagree)),
+            Some(ours) => *ours,
+            None if tied.iter().all(|other| other.answer == first.answer) => first,
+            // A "no" that is a mere particle in some language is still a no to
+            // whoever does not write that language. A yes must be one in all.
+            None => match tied.iter().find(|s| s.answer == Answer::Deny) {
+                Some(denial) if tied.iter().all(|s| s.answer != Answer::Approve) => *denial,
+                _ => return Some(Err(Why::LanguagesDisagree)),
+            },
         };
         // Somebody else's denial is heard where our language understood nothing.
         let says_nothing = matches!(chosen.reason, Why::NoKnownWord | Why::UnknownWords);
