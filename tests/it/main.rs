@@ -16,4 +16,5 @@ mod house;
 mod kill;
 mod mailboxes;
 mod refusals;
+mod reminders;
 mod sending;
