@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    actions::{ActionError, Instance, requests, tell},
+    actions::{ActionError, Instance, remind, requests},
     delivery, http, polling,
 };
 
@@ -95,7 +95,7 @@ async fn clockwork(instance: Instance, stop: CancellationToken) {
     loop {
         let result = async {
             requests::expire_due(&instance).await?;
-            tell::remind_due(&instance).await
+            remind::remind_due(&instance).await
         };
         let pause = match result.await {
             Ok(()) => CLOCKWORK,

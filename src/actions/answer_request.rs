@@ -3,7 +3,7 @@
 
 use super::{
     ActionError, Instance, Story,
-    receive_message::{Counted, record_vote},
+    record_vote::{Counted, record_vote},
 };
 use crate::{
     domain::{

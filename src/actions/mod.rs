@@ -19,6 +19,8 @@ pub mod module_mail;
 pub mod outbox;
 pub mod people;
 pub mod receive_message;
+mod record_vote;
+pub mod remind;
 pub mod requests;
 pub mod settings;
 pub mod settle_delivery;

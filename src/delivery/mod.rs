@@ -26,6 +26,7 @@ use crate::{
         outbox::{self, Claimed, ClaimedRef},
         smtp_accounts,
     },
+    telemetry,
 };
 
 /// How long a claim holds without being renewed; so long a crash delays a mail.
@@ -50,7 +51,7 @@ pub async fn run(instance: Instance, stop: CancellationToken) {
             Ok(0) => LOOK_AGAIN,
             Ok(_) => Duration::ZERO,
             Err(error) => {
-                tracing::error!("delivery cannot read what is due: {}", chain(&error));
+                tracing::error!("delivery cannot read what is due: {}", telemetry::causes(&error));
                 AFTER_TROUBLE
             }
         };
@@ -63,17 +64,6 @@ pub async fn run(instance: Instance, stop: CancellationToken) {
         }
     }
     while running.join_next().await.is_some() {}
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 async fn deliver_due(
@@ -125,7 +115,7 @@ async fn deliver_group(
     let mut sender = match attempt::Sender::find(instance, account).await {
         Ok(sender) => sender,
         Err(error) => {
-            tracing::error!("delivery cannot read its account: {}", chain(&error));
+            tracing::error!("delivery cannot read its account: {}", telemetry::causes(&error));
             return; // The lease runs out and the mail is due again.
         }
     };
@@ -138,7 +128,7 @@ async fn deliver_group(
             if stop.is_cancelled() {
                 release(instance, &message).await;
             } else if let Err(error) = deliver(instance, &mut sender, &message).await {
-                tracing::error!(outbox = %message.id, "delivery could not be settled: {}", chain(&error));
+                tracing::error!(outbox = %message.id, "delivery could not be settled: {}", telemetry::causes(&error));
             }
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.retain(|claim| claim.id != message.id);
@@ -166,7 +156,10 @@ async fn keep_leases(instance: &Instance, held: &Mutex<Vec<ClaimedRef>>) {
             tx.commit().await
         };
         if let Err(error) = renewed.await {
-            tracing::warn!("leases of mail under way could not be renewed: {}", chain(&error));
+            tracing::warn!(
+                "leases of mail under way could not be renewed: {}",
+                telemetry::causes(&error)
+            );
         }
     }
 }

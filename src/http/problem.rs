@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::{
     actions::ActionError, domain::access_request::submission::FieldProblem, store::StoreError,
+    telemetry,
 };
 
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -189,7 +190,7 @@ impl From<StoreError> for Problem {
                 Self::new(Code::Conflict, format!("it is still in use by {what}"))
             }
             StoreError::Unavailable { .. } => {
-                tracing::error!("the store cannot be used: {}", chain(&error));
+                tracing::error!("the store cannot be used: {}", telemetry::causes(&error));
                 Self::new(Code::Unavailable, "the database cannot be used at the moment")
             }
             other => internal(&other),
@@ -199,18 +200,8 @@ impl From<StoreError> for Problem {
 
 /// What is broken stands in the log; a caller learns only that it is.
 fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!("a call failed: {}", chain(error));
+    tracing::error!("a call failed: {}", telemetry::causes(error));
     Problem::new(Code::Internal, "the log of the service says what it is")
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// What a panic becomes; its words go to the log only.

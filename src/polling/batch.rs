@@ -16,6 +16,7 @@ use crate::{
         StoreError, Tx, inbound_messages, inbox_state,
         mailbox::{self as copies, CopyState, NewCopy},
     },
+    telemetry,
 };
 
 /// Messages that share a transaction.
@@ -334,15 +335,7 @@ fn trouble_of_one_message(error: ReceiveError) -> Result<String, VisitError> {
             | StoreError::LeaseLost
             | StoreError::CommitUnknown { .. }),
         )) => Err(ActionError::Store(store).into()),
-        other => {
-            let mut text = other.to_string();
-            let mut cause = std::error::Error::source(&other);
-            while let Some(inner) = cause {
-                text = format!("{text}: {inner}");
-                cause = inner.source();
-            }
-            Ok(text)
-        }
+        other => Ok(telemetry::causes(&other)),
     }
 }
 

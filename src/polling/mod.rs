@@ -60,12 +60,12 @@ pub async fn run(instance: Instance, stop: CancellationToken) {
     while !stop.is_cancelled() {
         while running.try_join_next().is_some() {}
         if let Err(error) = judge_deferred(&instance).await {
-            tracing::error!("deferred mail cannot be judged: {}", chain(&error));
+            tracing::error!("deferred mail cannot be judged: {}", telemetry::causes(&error));
         }
         let pause = match visit_due(&instance, &mut running, &stop).await {
             Ok(pause) => pause,
             Err(error) => {
-                tracing::error!("polling cannot read what is due: {}", chain(&error));
+                tracing::error!("polling cannot read what is due: {}", telemetry::causes(&error));
                 AFTER_TROUBLE
             }
         };
@@ -77,17 +77,6 @@ pub async fn run(instance: Instance, stop: CancellationToken) {
         }
     }
     while running.join_next().await.is_some() {}
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// Starts a visit for every due account there is a place for; says how long
@@ -115,7 +104,7 @@ async fn visit_due(
         let (instance, stop) = (instance.clone(), stop.clone());
         running.spawn(async move {
             if let Err(error) = visit_leased(&instance, &lease, &stop).await {
-                tracing::error!(account = %lease.account, "the visit could not be recorded: {}", chain(&error));
+                tracing::error!(account = %lease.account, "the visit could not be recorded: {}", telemetry::causes(&error));
             }
         });
     }

@@ -2,7 +2,7 @@
 //! late; the reminder can be answered like the question.
 
 use chrono::TimeDelta;
-use countersign::actions::tell;
+use countersign::actions::remind;
 use serde_json::json;
 
 use crate::house::{House, Plan, Time};
@@ -19,11 +19,11 @@ async fn the_silent_are_reminded_once_and_may_answer_the_reminder() {
     house.answer(&ana, &asked, "APPROVE").await;
     house.poll().await;
 
-    tell::remind_due(&house.instance).await.unwrap();
+    remind::remind_due(&house.instance).await.unwrap();
     assert_eq!(house.owed("reminder").await, 0, "there is time yet");
     house.clock.advance(TimeDelta::minutes(190));
-    tell::remind_due(&house.instance).await.unwrap();
-    tell::remind_due(&house.instance).await.unwrap();
+    remind::remind_due(&house.instance).await.unwrap();
+    remind::remind_due(&house.instance).await.unwrap();
     assert_eq!(house.owed("reminder").await, 1, "only bo, and only once");
 
     let reminder = house.mail_about(&bo, "Reminder").await;
@@ -44,6 +44,6 @@ async fn nobody_is_reminded_of_what_has_ended() {
     house.answer(&ana, &asked, "DISAPPROVE").await;
     house.poll().await;
     house.clock.advance(TimeDelta::minutes(190));
-    tell::remind_due(&house.instance).await.unwrap();
+    remind::remind_due(&house.instance).await.unwrap();
     assert_eq!(house.owed("reminder").await, 0);
 }

@@ -254,7 +254,7 @@ fn a_private_path_is_found() {
     };
     check("let p = \"/tmp/x\";", true);
     check("// lies in /root", true);
-    check("let p = \"/work/main\";", true);
+    check("let p = \"/work/x\";", true);
     check("let p = \"/workers\"; let q = \"https://x.test/home\";", false);
     check("#[cfg(test)]\nmod tests { const P: &str = \"/tmp/x\"; }", false);
 }
