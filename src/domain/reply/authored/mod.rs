@@ -34,7 +34,7 @@ mod signature;
 mod split;
 
 use crate::domain::message::html::{self, Hidden, Tree};
-use crate::domain::reply::quoting::{Line, attribution, markup};
+use crate::domain::reply::quoting::{Line, attribution, header_block, markup};
 
 pub use ours::OurText;
 
@@ -43,6 +43,8 @@ const OVERRIDES: [char; 2] = ['\u{202d}', '\u{202e}'];
 
 /// Lines past this are not read: no person types so many.
 const LINES_MAX: usize = 40_000;
+/// In how many lines of a quote a header block of it is looked for.
+const COLON_HEADER_LINES_MAX: usize = 6;
 
 /// The person's own words in one view of a mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,8 +97,10 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
         start = end + 1;
     }
     let too_long = start < plain.len();
-    mark_colon_quotes(&mut lines);
-    split::split(&lines, ours, hidden, too_long.then_some("too_many_lines"))
+    unmark_escaped_lines(&mut lines);
+    let doubtful = mark_colon_quotes(&mut lines);
+    let doubt = too_long.then_some("too_many_lines");
+    split::split(&lines, ours, hidden, doubt.or(doubtful.then_some("quote_partly_marked")))
 }
 
 /// Quoted-printable that some relay has undone only for itself: the blanks and
@@ -168,18 +172,52 @@ fn push_line(lines: &mut Vec<Line>, mut line: Line) {
     lines.push(line);
 }
 
-/// Some old programs quote with a colon: three such lines in a row are a quote.
-fn mark_colon_quotes(lines: &mut [Line]) {
+/// Some old programs quote with a colon: three such lines in a row below the
+/// line that names the author, or with a header among them, are a quote. Says
+/// whether an answer could stand in other such lines.
+fn mark_colon_quotes(lines: &mut [Line]) -> bool {
     let colon = |line: &Line| line.text.starts_with(": ") || line.text == ":";
+    let mut doubtful = false;
+    let mut announced = false;
     let mut at = 0;
     while at < lines.len() {
         let run = lines.iter().skip(at).take_while(|line| colon(line)).count();
+        let quoted = lines.get(at..at + run).unwrap_or_default();
         if run >= 3 {
-            for line in lines.iter_mut().skip(at).take(run) {
-                line.angled = true;
+            let headed = |line: &Line| {
+                header_block::label(line.text.trim_start_matches([':', ' '])).is_some()
+            };
+            let named = |line: &Line| line.is_blank() || !line.is_open();
+            let above = lines.iter().take(at).rposition(|line| !named(line));
+            announced |= quoted.iter().take(COLON_HEADER_LINES_MAX).any(headed)
+                || above.is_some_and(|above| {
+                    (above.saturating_sub(2)..=above)
+                        .any(|at| attribution::find(lines, at).is_some_and(|trace| !trace.weak))
+                });
+            if announced {
+                for line in lines.iter_mut().skip(at).take(run) {
+                    line.angled = true;
+                }
+            } else {
+                doubtful |= quoted.iter().any(|line| decision_stem::occurs_in(&line.text));
             }
         }
         at += run.max(1);
+    }
+    doubtful
+}
+
+/// A mailbox file wants "From " at the beginning of a line changed to ">From "
+/// (RFC 4155): such a line by itself is no quote.
+fn unmark_escaped_lines(lines: &mut [Line]) {
+    let marked: Vec<bool> = lines.iter().map(|line| line.angled).collect();
+    let is_marked =
+        |at: Option<usize>| at.and_then(|at| marked.get(at)).is_some_and(|marked| *marked);
+    for (at, line) in lines.iter_mut().enumerate() {
+        let alone = !is_marked(at.checked_sub(1)) && !is_marked(Some(at + 1));
+        if alone && line.text.starts_with(">From ") {
+            line.angled = false;
+        }
     }
 }
 

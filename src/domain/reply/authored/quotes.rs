@@ -3,14 +3,18 @@
 //! A trace over marked lines ends where the marks end, so words below or between
 //! them stay. Over unmarked lines nothing shows the end: everything below goes.
 
-use super::decision_stem;
 use super::split::Page;
+use super::{boilerplate, decision_stem};
 use crate::domain::reply::quoting::separator::is_ruler;
 use crate::domain::reply::quoting::{self, Line, Trace, header_block};
 
 /// A quoted line this long may have lost its tail to the next lines.
 const WRAPPED_CHARS_MIN: usize = 55;
 const WRAPPED_LINES_MAX: usize = 10;
+/// So many tails, and the whole mail was wrapped anew.
+const TAILS_MANY: usize = 2;
+/// Words that a program put on a line of their own.
+const FRAGMENT_WORDS_MAX: usize = 4;
 
 /// What stands below a trace.
 enum Announced {
@@ -138,25 +142,84 @@ impl Page<'_> {
     /// `> a long line that was wrapped` / `anew` / `> by a program on the way`.
     /// An answer between the lines has a gap around it, or begins like a sentence.
     pub(super) fn cut_wrapped_tails(&mut self) {
+        let mut found = 0;
+        for (from, to) in self.runs_below_quoted_lines() {
+            found += usize::from(self.cut_tail(from, to, false));
+        }
+        // A mail that was wrapped anew has many tails, some of them odd.
+        if found >= TAILS_MANY {
+            for (from, to) in self.runs_below_quoted_lines() {
+                self.cut_tail(from, to, true);
+            }
+        }
+    }
+
+    /// Runs of own lines without a gap to the quoted line above.
+    fn runs_below_quoted_lines(&self) -> Vec<(usize, usize)> {
+        let mut runs = Vec::new();
         let mut at = 1;
         while at < self.lines.len() {
-            let above = self.lines.get(at - 1);
-            if !self.is_own(at) || !above.is_some_and(|line| line.angled) {
+            if !self.is_own(at) || !self.lines.get(at - 1).is_some_and(|line| line.angled) {
                 at += 1;
                 continue;
             }
             let end = (at..self.lines.len()).find(|end| !self.is_own(*end));
             let end = end.unwrap_or(self.lines.len());
-            let closed = self.lines.get(end).is_some_and(|line| line.angled);
-            let above = above.map_or("", |line| line.text.trim_end());
-            if closed && end - at <= WRAPPED_LINES_MAX && self.is_tail(above, at) {
-                if self.words_in(at, end) {
-                    self.doubt("quote_wrapped");
-                }
-                self.cut(at, end, "quote_wrapped");
-            }
+            runs.push((at, end));
             at = end;
         }
+        runs
+    }
+
+    /// Cuts the run if it is the tail of the quoted line above it.
+    fn cut_tail(&mut self, from: usize, to: usize, among_many: bool) -> bool {
+        let angled = |at: usize| self.lines.get(at).filter(|line| line.angled);
+        let above = angled(from - 1).map_or("", |line| line.text.trim_end());
+        let below = angled(to).map(|line| bare_of_marks(&line.text));
+        let is_tail = match below {
+            Some(below) => {
+                to - from <= WRAPPED_LINES_MAX
+                    && (self.is_tail(above, from)
+                        || to - from == 1 && self.is_fragment(from, below, among_many))
+            }
+            None => false,
+        };
+        let is_notice = !is_tail && self.is_tail_of_notice(from);
+        if is_tail || is_notice {
+            if is_tail && self.words_in(from, to) || is_notice && self.answer_in(from, to) {
+                self.doubt("quote_wrapped");
+            }
+            self.cut(from, to, "quote_wrapped");
+        }
+        is_tail || is_notice
+    }
+
+    /// A few words that the quoted line below them goes on with.
+    fn is_fragment(&self, at: usize, below: &str, among_many: bool) -> bool {
+        let text = self.lines.get(at).map_or("", |line| line.text.trim());
+        let goes_on = below.chars().next().is_some_and(char::is_lowercase);
+        text.split_whitespace().count() <= FRAGMENT_WORDS_MAX
+            && !text.ends_with(['.', '!', '?', ':', ','])
+            && (goes_on || among_many)
+    }
+
+    /// The rest of a confidentiality notice whose beginning is quoted.
+    fn is_tail_of_notice(&self, from: usize) -> bool {
+        let above = self.lines.get(..from).unwrap_or_default();
+        let quoted = above.iter().rev().take(WRAPPED_LINES_MAX).map_while(|line| {
+            let bare = line.angled.then(|| bare_of_marks(&line.text))?;
+            (!bare.is_empty()).then_some(bare)
+        });
+        let full = |line: &Line| line.text.chars().count() >= WRAPPED_CHARS_MIN;
+        above.last().is_some_and(full) && quoted.into_iter().any(boilerplate::begins_disclaimer)
+    }
+
+    /// Whether a line of its own could be an answer; notices are full of such words.
+    fn answer_in(&self, from: usize, to: usize) -> bool {
+        let run = self.lines.get(from..to.min(self.lines.len())).unwrap_or_default();
+        run.iter().any(|line| {
+            line.text.chars().count() < WRAPPED_CHARS_MIN && decision_stem::occurs_in(&line.text)
+        })
     }
 
     /// Whether the line at `at` goes on where the quoted line above it stopped.
@@ -179,12 +242,16 @@ impl Page<'_> {
     pub(super) fn doubt_words_in_an_open_block_quote(&mut self) {
         let held = (0..self.lines.len()).any(|at| {
             self.is_own(at)
-                && self.lines.get(at).is_some_and(|line| {
-                    line.bare_quote.is_some() && decision_stem::occurs_in(&line.text)
-                })
+                && self.words_in(at, at + 1)
+                && self.lines.get(at).is_some_and(|line| line.bare_quote.is_some())
         });
         if held {
             self.doubt("block_quote_unannounced");
         }
     }
+}
+
+/// What a quoted line says.
+fn bare_of_marks(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c == '>' || c.is_whitespace())
 }

@@ -151,7 +151,10 @@ impl Page<'_> {
                 .unwrap_or(self.lines.len());
             let cuts = signature::cuts(self.lines.get(at..end).unwrap_or_default());
             // What signs a quote, or a mail as a whole, does not sign the words.
-            let whole = cuts.iter().any(|cut| cut.from == 0 && cut.to == end - at);
+            let whole = cuts.iter().any(|cut| {
+                let mut above = self.lines.iter().skip(at).take(cut.from);
+                above.all(|line| line.is_blank() || is_rule(&line.text)) && cut.to == end - at
+            });
             let below_quote =
                 whole && (0..at).any(|above| self.lines.get(above).is_some_and(|l| !l.is_blank()));
             for cut in cuts {
@@ -165,6 +168,7 @@ impl Page<'_> {
         }
         self.doubt_words_in_a_signature_block();
         self.doubt_words_in_an_open_block_quote();
+        self.set_signatures_apart();
     }
 
     /// A line of dashes or stars belongs to what was cut below it.
@@ -197,6 +201,22 @@ impl Page<'_> {
             .any(|at| self.lines.get(*at).is_some_and(|line| decision_stem::occurs_in(&line.text)))
         {
             self.doubt("words_in_signature");
+        }
+    }
+
+    /// Below a forward or a quote and with no word of the person's, a signature
+    /// signs nothing.
+    fn set_signatures_apart(&mut self) {
+        if (0..self.lines.len()).any(|at| self.is_own(at)) {
+            return;
+        }
+        let mut quoted = false;
+        for fate in &mut self.fates {
+            match fate {
+                Some(rule) if rule.starts_with("quote") => quoted = true,
+                Some(rule) if quoted && rule.starts_with("signature") => *rule = SIGNATURE_APART,
+                _ => {}
+            }
         }
     }
 

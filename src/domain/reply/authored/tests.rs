@@ -515,6 +515,51 @@ fn hidden_words_are_noted_and_never_the_persons() {
 }
 
 #[test]
+fn a_few_words_between_quoted_lines_are_the_tail_of_a_line_wrapped_anew() {
+    let quoted =
+        "> > we see that the words of the list are left out.\nThe\n> > next of them are not\n";
+    check(&format!("Hm\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n{quoted}"), "Hm");
+    let many = "> > and what stands here is broken in the middle\nof\n> > it all, and so are the lines below\nthem\n> > at last\n> > Then we use\nParts of\n> > Other things\n";
+    check(&format!("Hm\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n{many}"), "Hm");
+    // An answer between the lines is none.
+    let asked = "> Is it the first one?\nThe second.\n> And who is on call?\nBen\n";
+    check(&format!("On 2 Mar 2026, B <b@c.example> wrote:\n{asked}"), "The second.\n\nBen");
+}
+
+#[test]
+fn a_notice_that_was_wrapped_anew_below_its_quoted_beginning_is_cut_whole() {
+    let notice = "> This e-mail and any attachments are confidential and may not be used or\npublished without written consent. If you are not the right reader, please\ndestroy it.\n";
+    check(&format!("Hm\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n> Hi\n>\n{notice}"), "Hm");
+}
+
+#[test]
+fn a_line_that_a_mailbox_file_has_escaped_is_no_quote() {
+    check(">From where shall they come in?", ">From where shall they come in?");
+    check("Hm\n> From here\n>From there", "Hm");
+}
+
+#[test]
+fn colons_are_quote_marks_only_where_somebody_is_named() {
+    let colons = ": one\n: two\n: three\n";
+    check(&format!("On 2 Mar 2026, B <b@c.example> wrote:\n\n{colons}\nHm"), "Hm");
+    check(
+        &format!(": Date: Mon, 2 Mar 2026 10:00:00 +0100\n: From: B <b@c.example>\n{colons}\nHm"),
+        "Hm",
+    );
+    check(colons, colons.trim_end());
+    assert_eq!(own(": a\n: b\n: approve\n").uncertain, Some("quote_partly_marked"));
+}
+
+#[test]
+fn what_signs_a_forward_does_not_sign_words_that_are_not_there() {
+    let got = from_html(
+        "<div class=gmail_quote>---------- Forwarded message ----------<br>x</div>-- <br><div class=gmail_signature>Ann Lee</div>",
+        &OurText::unknown(),
+    );
+    assert_eq!((got.text.as_str(), got.with_signature.as_str()), ("", ""));
+}
+
+#[test]
 fn a_cut_says_where_it_was_and_why() {
     let plain = "Yes\n\n-- \nAnn\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n> a\n> b\n";
     let got = own(plain);

@@ -63,7 +63,7 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
 }
 
 /// The label a line begins with, and its value.
-pub(super) fn label(text: &str) -> Option<(u8, &str)> {
+pub(crate) fn label(text: &str) -> Option<(u8, &str)> {
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || "*_|>•".contains(c));
     let at = text.find([':', '：'])?;
     let (label, value) = text.split_at_checked(at)?;

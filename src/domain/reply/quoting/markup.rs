@@ -72,7 +72,10 @@ pub(crate) fn marks(tree: &Tree, lines: &[Line]) -> Vec<Mark> {
                         rest = Some(rest.map_or(end, |known| known.max(end)));
                     }
                 }
-                None if element.name == "blockquote" && mark.bare_quote.is_none() => {
+                None if element.name == "blockquote"
+                    && mark.bare_quote.is_none()
+                    && !is_indent(element) =>
+                {
                     mark.bare_quote = Some(id);
                 }
                 None => {}
@@ -129,6 +132,13 @@ fn known(name: &str) -> Option<(&'static str, Reach)> {
     }
     let trimmed = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
     NAMES.get(&name).or_else(|| NAMES.get(trimmed)).copied()
+}
+
+/// The button that moves a paragraph in makes a block quote too: Gmail's and
+/// Outlook's has no border, Apple's has a class.
+fn is_indent(element: &Element) -> bool {
+    style_has(element, "border:none")
+        || element.classes().any(|class| class == "webkit-indent-blockquote")
 }
 
 fn style_has(element: &Element, wanted: &str) -> bool {
