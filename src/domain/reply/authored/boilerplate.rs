@@ -26,6 +26,8 @@ static LINK: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A footer is one short line.
 const FOOTER_CHARS_MAX: usize = 160;
+/// A footer may excuse itself, in a few words.
+const SENTENCE_WORDS_MIN: usize = 18;
 const PROSE_BYTES_MAX: usize = 6_000;
 
 /// "Sent from my phone", in whatever language and from whatever program.
@@ -36,7 +38,10 @@ pub(super) fn is_footer(line: &str) -> bool {
     let text = fold(&LINK.replace_all(line, ""));
     let text = text.trim_matches(|c: char| "*_-–—|~[]().,!\" ".contains(c));
     // "Sent from my desk, which is easier" is a sentence.
-    let sentence = text.contains(',') && (text.contains(" is ") || text.contains(" was "));
+    let sentence = text.contains(',')
+        && (text.contains(" is ")
+            || text.contains(" was ")
+            || text.split(' ').count() >= SENTENCE_WORDS_MIN);
     // "Sent from my side: approved".
     let answers = text
         .split_once([':', '!', '?', ';'])

@@ -11,7 +11,7 @@
 //!
 //! | kind | rules |
 //! |---|---|
-//! | `quote` | `quote_angle`, `quote_markup`, `quote_attribution`, `quote_attribution_with_text`, `quote_original_message`, `quote_forwarded`, `quote_header_block`, `quote_notes_header`, `quote_block`, `quote_unmarked`, `quote_wrapped` |
+//! | `quote` | `quote_angle`, `quote_markup`, `quote_attribution`, `quote_attribution_with_text`, `quote_original_message`, `quote_forwarded`, `quote_header_block`, `quote_notes_header`, `quote_block`, `quote_unmarked`, `quote_wrapped`, `quote_reply_line` |
 //! | `signature` | `signature_dashes`, `signature_ruler`, `signature_closing`, `signature_name`, `signature_markup`, `signature_apart` |
 //! | `footer` | `footer_device`, `footer_list` |
 //! | `disclaimer` | `disclaimer_notice` |

@@ -35,7 +35,7 @@ static CLOSINGS: LazyLock<HashSet<String>> =
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:\+|\b|\()\(?\d{1,4}\)?[\s./()-]{0,3}\d{2,5}[\s./()-]{0,3}\d{2,5}|[^\s@<>]+@[^\s@<>]+\.\p{L}{2,}|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|handy|telefon|tél|skype|ext|direct|office)\b\s*[.:]",
+        r"(?i)(?:\+|\b|\()\(?\d{1,4}\)?[\s./()-]{0,3}\d{2,5}[\s./()-]{0,3}\d{2,5}|[^\s@<>]+@[^\s@<>]+\.\p{L}{2,}|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|handy|telefon|tél|skype|ext|direct|office)\b\s*[.:]|(?:电话|電話|手机|手機|传真|傳真|邮箱|郵箱|内線|携帯|전화|휴대폰|팩스|тел\.|моб\.)",
     )
     .expect("the pattern is fixed and tested")
 });
@@ -98,7 +98,9 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     {
         return Some("footer_list");
     }
-    if matches!(bare, "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20") {
+    if matches!(bare, "--" | "—" | "–" | "---" | "__" | "—-" | "--=20" | "-- =20")
+        && !divides_parts(run, at, bare)
+    {
         return Some("signature_dashes");
     }
     if boilerplate::is_footer(text) {
@@ -109,10 +111,43 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     }
     let underscores = text.chars().filter(|c| *c == '_').count() >= 5;
     let drawn = is_ruler(text) && (underscores || matches!(text, "* * *" | "***"));
-    if drawn && run.iter().skip(at + 1).any(|line| !line.is_blank()) {
+    if drawn && below.is_some() && !is_form(run, at) || rules_off_contact(run, at, text) {
         return Some("signature_ruler");
     }
     None
+}
+
+/// Dashes that part a longer text, as headings and comments do, and sign nothing.
+fn divides_parts(run: &[Line], at: usize, dashes: &str) -> bool {
+    let below = run.get(at + 1..).unwrap_or_default();
+    let filled = || below.iter().map(|line| line.text.trim()).filter(|text| !text.is_empty());
+    let comment = filled().next().is_some_and(|text| text.starts_with("-- ") && text.len() > 3);
+    let heading = filled().any(|text| text.starts_with("## "));
+    let again = run.iter().filter(|line| line.text.trim() == dashes).count() > 1;
+    comment || dashes == "---" && (heading || again)
+}
+
+/// Blanks to be filled in: a line of underscores below others that hold some.
+fn is_form(run: &[Line], at: usize) -> bool {
+    let above = run.get(..at).unwrap_or_default();
+    above.iter().rev().take(3).any(|line| {
+        let text = line.text.trim();
+        text.contains("____") && !is_ruler(text)
+    })
+}
+
+/// A ruler of dashes or stars above a block with a telephone number or the like.
+fn rules_off_contact(run: &[Line], at: usize, text: &str) -> bool {
+    if !is_ruler(text) || text.chars().count() < 5 {
+        return false;
+    }
+    let below = run.get(at + 1..).unwrap_or_default();
+    let filled: Vec<&str> =
+        below.iter().map(|line| line.text.trim()).filter(|text| !text.is_empty()).collect();
+    !filled.is_empty()
+        && filled.len() <= GUESS_LINES_MAX
+        && filled.iter().any(|line| CONTACT.is_match(line))
+        && filled.iter().all(|line| is_like_signature(line) || is_ruler(line))
 }
 
 /// Where a signature without any mark begins.
@@ -214,6 +249,9 @@ fn is_name(line: &str) -> bool {
         return false;
     }
     let words: Vec<&str> = line.split_whitespace().collect();
+    if is_name_of_characters(line) {
+        return true;
+    }
     words.len() <= 4
         && words.iter().all(|word| {
             let capital = word.chars().next().is_some_and(char::is_uppercase);
@@ -222,6 +260,13 @@ fn is_name(line: &str) -> bool {
             let letters = word.chars().all(|c| c.is_alphabetic() || ".'-’\"".contains(c));
             dot && letters && (capital || PARTICLES.contains(word))
         })
+}
+
+/// Two to four characters of Chinese, Japanese or Korean, perhaps with a blank.
+fn is_name_of_characters(line: &str) -> bool {
+    let letters = line.chars().filter(|c| !c.is_whitespace());
+    (2..=4).contains(&letters.clone().count())
+        && letters.clone().all(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'))
 }
 
 fn ends_a_sentence(text: &str) -> bool {
@@ -246,5 +291,14 @@ fn is_like_signature(line: &str) -> bool {
         && !line.ends_with(['?', ':'])
         && !(words > 4 && line.ends_with('!'))
         && !decision_stem::occurs_in(line)
-        && !(words > 5 && line.ends_with('.'))
+        && !(words > 5 && line.ends_with('.') && !ends_in_abbreviation(line))
+}
+
+/// "S.L.", "Ltd.", "e.V."
+fn ends_in_abbreviation(line: &str) -> bool {
+    line.split_whitespace().next_back().is_some_and(|word| {
+        let dots = word.matches('.').count();
+        let capital = word.chars().any(char::is_uppercase);
+        capital && word.chars().count() <= 5 && (dots >= 2 || word.chars().count() <= 4)
+    })
 }

@@ -85,6 +85,9 @@ impl Page<'_> {
             while goes_on(text(end - 1)) && self.is_own(end) && end - at < BANNER_LINES_MAX {
                 end += 1;
             }
+            if is_rule(text(end)) && self.is_own(end) {
+                end += 1;
+            }
             if self.words_in(at + 1, end) {
                 self.doubt("words_below_banner");
             }

@@ -560,6 +560,67 @@ fn what_signs_a_forward_does_not_sign_words_that_are_not_there() {
 }
 
 #[test]
+fn answers_between_and_below_the_block_quotes_of_gmail_stay() {
+    let attr = "<div class=gmail_attr>On Mon, Mar 2, 2026 at 9:14 AM Ben &lt;ben@corp.example&gt; wrote:<br></div>";
+    let quote = |text: &str| format!("<blockquote class=gmail_quote>{text}</blockquote>");
+    let open = "<div class=\"gmail_quote gmail_quote_container\">";
+    check_html(
+        &format!(
+            "{open}{attr}{}<div>The second.</div>{}<div>Ben.</div></div>",
+            quote("APPROVE?"),
+            quote("Who?")
+        ),
+        "The second.\n\nBen.",
+    );
+    // What was forwarded holds quotes of its own, and is nobody's answer.
+    let head = "---------- Forwarded message ---------<br>From: x@y.example<br><br>";
+    check_html(&format!("<p>FYI</p>{open}{head}APPROVE{}APPROVE</div>", quote("Who?")), "FYI");
+}
+
+#[test]
+fn a_help_desk_says_where_its_mail_begins() {
+    check(
+        "Still broken\n\n##- Bitte oberhalb dieser Zeile antworten. -##\n\nAPPROVE",
+        "Still broken",
+    );
+    check("## - a heading", "## - a heading");
+}
+
+#[test]
+fn a_journey_is_no_header_block() {
+    let journey = "From: Hamburg\nTo: Lyon\nDate: 12 March, before noon\n\nA window seat.";
+    check(journey, journey);
+    check("Hm\n\nFrom: Ben Ray\nTo: Ann Lee\nDate: 12 March 2026 10:04\n\nAPPROVE", "Hm");
+}
+
+#[test]
+fn dashes_that_part_a_text_sign_nothing() {
+    for text in [
+        "Week 12\n\n---\n\nWeek 13\n\n---\n\nWeek 14",
+        "SELECT 1;\n--\n-- about forty rows\n\nStop at a hundred.",
+        "Name: ________\n____________\n(of the manager)\n\nThe last line stays.",
+    ] {
+        check(text, text);
+    }
+}
+
+#[test]
+fn a_signature_below_a_ruler_or_of_characters_is_one() {
+    check(
+        "見ました。\n\n-----------------\n株式会社みなと\n課長\u{3000}藤井\nTEL：045-555-0182",
+        "見ました。",
+    );
+    check(
+        "请先配好双因素认证。\n\n郑海燕\n信息安全部\n电话：0571-8888 0214",
+        "请先配好双因素认证。",
+    );
+    check(
+        "Hm, not sure yet\n\nUn saludo,\n\nGonzalo Requena\n\nDirector | Bodegas Valdeluz, S.L.",
+        "Hm, not sure yet",
+    );
+}
+
+#[test]
 fn a_cut_says_where_it_was_and_why() {
     let plain = "Yes\n\n-- \nAnn\n\nOn 2 Mar 2026, B <b@c.example> wrote:\n> a\n> b\n";
     let got = own(plain);

@@ -115,7 +115,8 @@ impl Lexicon {
         &BUILTIN
     }
 
-    fn of(files: &[&str]) -> Result<Lexicon, String> {
+    /// The words of other files, each in the form of ours.
+    pub fn of(files: &[&str]) -> Result<Lexicon, String> {
         let mut lexicon = Lexicon { languages: Vec::new(), automaton: Automaton::new() };
         for text in files {
             let file: File = toml::from_str(text).map_err(|e| e.to_string())?;

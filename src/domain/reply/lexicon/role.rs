@@ -28,6 +28,9 @@ pub enum Role {
     Postponement,
     Delegation,
     Hearsay,
+    /// Speaks of what was ("yesterday", "already", "was"): hearsay beside a
+    /// decision word, harmless in a clause without one.
+    Past,
     Retraction,
     Future,
     Doubt,
@@ -56,7 +59,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 30] = [
+    pub const ALL: [Role; 31] = [
         Role::Approve,
         Role::Approved,
         Role::Imperative,
@@ -71,6 +74,7 @@ impl Role {
         Role::Postponement,
         Role::Delegation,
         Role::Hearsay,
+        Role::Past,
         Role::Retraction,
         Role::Future,
         Role::Doubt,
@@ -124,6 +128,8 @@ impl Roles {
     /// May decide by itself.
     pub const DECIDING: Roles =
         Roles::APPROVING.with(Roles::of(&[Role::Deny, Role::Yes, Role::No]));
+    /// A decision word in whatever form.
+    pub const NAMING: Roles = Roles::DECIDING.with(Roles::of(&[Role::Mention]));
     /// Takes an approval away wherever it stands.
     pub const TAKING: Roles = Roles::of(&[
         Role::Condition,

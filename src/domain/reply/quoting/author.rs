@@ -6,7 +6,7 @@
 //! matters is who is named right above the place: us, or somebody whose mail in
 //! turn quotes us.
 
-use super::{Line, separator::is_ruler, trace};
+use super::{Line, Trace, separator::is_ruler, trace};
 use crate::domain::address::EmailAddress;
 
 /// Lines past this announce nothing; no person's mail is so long.
@@ -67,7 +67,9 @@ fn found(lines: &[Line], places: &[(usize, usize)]) -> Vec<Announcement> {
     let mut found: Vec<Announcement> = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        let Some(trace) = trace(lines, at).filter(|trace| !trace.weak) else {
+        // "Please answer above this line" stands in our own text, and names nobody.
+        let names = |trace: &Trace| !trace.weak && trace.rule != "quote_reply_line";
+        let Some(trace) = trace(lines, at).filter(names) else {
             at += 1;
             continue;
         };

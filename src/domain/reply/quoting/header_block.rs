@@ -120,7 +120,8 @@ pub(super) struct Seen {
     kinds: u8,
     pub lines: u32,
     address: bool,
-    date: bool,
+    /// A date with a year or an hour, as no traveller writes it.
+    moment: bool,
 }
 
 impl Seen {
@@ -130,7 +131,12 @@ impl Seen {
         self.kinds |= if new == 0 { kinds } else { new & new.wrapping_neg() };
         self.lines += 1;
         self.address |= value.contains('@');
-        self.date |= kinds & Label::Date as u8 != 0 && value.chars().any(char::is_numeric);
+        if kinds & Label::Date as u8 != 0 {
+            let digits = |run: &&str| run.chars().filter(|c| c.is_numeric()).count();
+            self.moment |= value
+                .split(|c: char| !c.is_numeric() && c != ':')
+                .any(|run| digits(&run) >= 4 || run.contains(':') && digits(&run) >= 3);
+        }
     }
 
     pub fn has(&self, label: Label) -> bool {
@@ -142,8 +148,9 @@ impl Seen {
         let count = main.iter().filter(|label| self.has(**label)).count();
         match count {
             0 | 1 => false,
-            2 => self.lines >= 2 && (self.address || self.date),
-            _ => true,
+            2 => self.lines >= 2 && (self.address || self.moment),
+            // "From: Hamburg / To: Lyon / Date: 12 March" is a journey.
+            _ => self.has(Label::Subject) || self.address || self.moment,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The marks that mail programs leave in HTML around what is not the person's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::table::words;
@@ -43,6 +43,7 @@ pub(crate) fn marks(tree: &Tree, lines: &[Line]) -> Vec<Mark> {
     let mut rest: Option<NodeId> = None;
     // Where the outermost quote around us ends.
     let mut quote_end = 0;
+    let mut shared: HashSet<NodeId> = HashSet::new();
     for (id, node) in tree.nodes.iter().enumerate() {
         let mut mark = if id == 0 {
             Mark::default()
@@ -57,7 +58,15 @@ pub(crate) fn marks(tree: &Tree, lines: &[Line]) -> Vec<Mark> {
         if mark.rule.is_none_or(|rule| !rule.starts_with("quote"))
             && let Some(element) = tree.element(id)
         {
-            match own_mark(tree, id, element) {
+            let own = if is_shared(tree, id, element) {
+                shared.insert(id);
+                None
+            } else if element.name == "blockquote" && shared.contains(&node.parent) {
+                Some(("quote_markup", Reach::Within))
+            } else {
+                own_mark(tree, id, element)
+            };
+            match own {
                 Some((rule, reach)) => {
                     mark.rule = Some(rule);
                     if rule.starts_with("quote") {
@@ -85,6 +94,30 @@ pub(crate) fn marks(tree: &Tree, lines: &[Line]) -> Vec<Mark> {
     }
     debug_assert!(lines.iter().all(|line| line.node < marks.len().max(1)));
     marks
+}
+
+/// Gmail puts the answers below and between the quotes into the element of the
+/// quote. Who is named in it and its block quotes are the quote then.
+fn is_shared(tree: &Tree, id: NodeId, element: &Element) -> bool {
+    const CHILDREN_MAX: usize = 400;
+    if element.name != "div" || !element.classes().any(|class| class == "gmail_quote") {
+        return false;
+    }
+    let end = tree.nodes.get(id).map_or(id, |node| node.end);
+    let (mut named, mut quoted) = (false, false);
+    let mut child = id + 1;
+    for _ in 0..CHILDREN_MAX {
+        if child >= end {
+            break;
+        }
+        if let Some(inner) = tree.element(child) {
+            let is = |name: &str| inner.classes().any(|class| class == name);
+            named |= !quoted && is("gmail_attr");
+            quoted |= named && inner.name == "blockquote" && is("gmail_quote");
+        }
+        child = tree.nodes.get(child).map_or(end, |node| node.end.max(child + 1));
+    }
+    quoted
 }
 
 fn own_mark(tree: &Tree, id: NodeId, element: &Element) -> Option<(&'static str, Reach)> {

@@ -48,6 +48,10 @@ static ARROWS: LazyLock<Regex> = LazyLock::new(|| {
     compiled(r"^\s*>>>\s?\S.{2,120}\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}.{0,40}>>>\s*$")
 });
 
+/// "##- Please write your answer above this line -##", as help desks do, and we.
+static REPLY_LINE: LazyLock<Regex> =
+    LazyLock::new(|| compiled(r"^[\s*]*##-\s?\S.{4,160}-##[\s*]*$"));
+
 /// The separator on this line.
 pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     let line = lines.get(at)?;
@@ -60,7 +64,11 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if !line.is_open() {
         return None;
     }
-    let text = fold(&line.text);
+    // QQ leaves the code of its blanks in the plain text.
+    let text = fold(&line.text.replace("&nbsp;", " "));
+    if REPLY_LINE.is_match(&text) {
+        return Some(Trace::new("quote_reply_line", 1));
+    }
     if FORWARD.is_match(&text) {
         return Some(Trace::new("quote_forwarded", 1));
     }

@@ -146,6 +146,9 @@ pub enum Finding {
     Denies(usize),
     /// Takes an approval away.
     Takes(usize, Why),
+    /// A short form that opens its clause, with words behind it that we cannot
+    /// place: no approval, and beside a denial a reason to ask.
+    Hovers(usize),
     /// A decision word that states nothing here.
     Mentions(usize),
     MentionsDenial(usize),
@@ -172,7 +175,9 @@ pub struct Judge<'s> {
     stood: bool,
     /// A yes or no that did not stand alone: "yes and no".
     wavers: bool,
-    /// The clause tells what others decided.
+    /// A decision word stands in the clause.
+    names_decision: bool,
+    /// The clause tells what was decided, by others or before.
     told: bool,
 }
 
@@ -197,6 +202,10 @@ const TAKERS: [(Role, Why); 12] = [
 
 impl<'s> Judge<'s> {
     pub fn new(segments: &'s [Segment], clause: &'s Clause, negation_follows: bool) -> Judge<'s> {
+        let holds = |roles: Roles| segments.iter().any(|s| s.roles.any(roles));
+        let names_decision = holds(Roles::NAMING);
+        let told =
+            holds(Roles::of(&[Role::Hearsay])) || names_decision && holds(Roles::of(&[Role::Past]));
         Judge {
             segments,
             clause,
@@ -211,7 +220,8 @@ impl<'s> Judge<'s> {
             spent: None,
             stood: false,
             wavers: false,
-            told: segments.iter().any(|s| s.roles.has(Role::Hearsay)),
+            names_decision,
+            told,
         }
     }
 
@@ -245,6 +255,8 @@ impl<'s> Judge<'s> {
             }
         } else if let Some(why) = taker(roles) {
             self.taking(index, roles, why);
+        } else if roles.has(Role::Past) && self.names_decision {
+            self.taking(index, roles, Why::Hearsay);
         } else if roles.has(Role::Yes) || roles.has(Role::No) {
             self.findings.push(match roles.has(Role::No) {
                 true => Finding::Takes(index, Why::Negation),
@@ -303,7 +315,7 @@ impl<'s> Judge<'s> {
             self.stood = true;
             self.findings.push(Finding::Approves(index));
         } else {
-            self.findings.push(Finding::Mentions(index));
+            self.findings.push(Finding::Hovers(index));
             self.clear = false;
         }
     }

@@ -182,6 +182,7 @@ impl Page<'_> {
             let bystander = self.is_bystander(index, &segments, &draft);
             draft.hear(&findings, &segments, clause);
             draft.unknown_content |= !bystander && findings.is_empty();
+            draft.sentence_closed = draft.agreed_before() || clause.after.parts_sentences();
         }
         draft.sketch(language, known_by_clause)
     }
@@ -203,12 +204,30 @@ impl Page<'_> {
         };
         let has = |role: Role| segments.iter().any(|s| s.roles.has(role));
         let unknown = segments.iter().filter(|s| s.is_unknown()).count();
-        if index >= self.names_from {
+        // Behind "Yes." a sentence of its own is a comment like any other, if we
+        // can read it.
+        let is_read = 2 * unknown <= segments.len();
+        if index >= self.names_from || is_read && draft.agreed_before() {
             return true;
         }
         let harmless =
             Roles::SKIPPED.with(Roles::of(&[Role::Yes, Role::No])).with(Roles::APPROVING);
         if segments.iter().all(|s| s.roles.any(harmless)) || has(Role::Ground) {
+            return true;
+        }
+        let numbered = |s: &Segment| {
+            let word = self
+                .words
+                .list
+                .get(s.start)
+                .map_or("", |w| self.text.get(w.start..w.end).unwrap_or_default());
+            word.contains(|c: char| c.is_ascii_digit())
+        };
+        let told_of = Roles::of(&[Role::Lead, Role::Link, Role::Common]);
+        // "ticket 4711", "CHG-42".
+        if segments.iter().any(numbered)
+            && segments.iter().all(|s| numbered(s) || s.roles.any(told_of))
+        {
             return true;
         }
         let greeting = has(Role::Greeting) && unknown <= 4;
@@ -423,14 +442,23 @@ struct Draft {
     denial_retracted: bool,
     mention: Option<Segment>,
     denial_mention: Option<Segment>,
+    /// Something is perhaps approved: "denied for db1, approved db2".
+    hovers: bool,
     /// The decision had a line for itself.
     alone: bool,
     /// A closing formula was heard: names follow.
     closed: bool,
     unknown_content: bool,
+    /// The sentence of the last clause is at its end.
+    sentence_closed: bool,
 }
 
 impl Draft {
+    /// A yes has been said, and its sentence is over.
+    fn agreed_before(&self) -> bool {
+        self.sentence_closed && !self.agreements.is_empty()
+    }
+
     fn hear(&mut self, findings: &[Finding], segments: &[Segment], clause: &Clause) {
         let single = segments.len() == 1 && clause.is_line();
         for finding in findings {
@@ -446,6 +474,10 @@ impl Draft {
                 }
                 Finding::Takes(at, why) => self.take(segments.get(at), why),
                 Finding::Mentions(at) => self.mention = self.mention.or(segments.get(at).copied()),
+                Finding::Hovers(at) => {
+                    self.hovers = true;
+                    self.mention = self.mention.or(segments.get(at).copied());
+                }
                 Finding::MentionsDenial(at) => {
                     self.denial_mention = self.denial_mention.or(segments.get(at).copied());
                 }
@@ -490,6 +522,7 @@ impl Draft {
         let stated = if self.alone { Why::Keyword } else { Why::PlainWords };
         match (approves, !self.denials.is_empty()) {
             (true, true) => (Answer::Unclear, Why::Both),
+            (false, true) if self.hovers => (Answer::Unclear, Why::Both),
             (false, true) if self.denial_retracted => (Answer::Unclear, Why::Retraction),
             (false, true) => (Answer::Deny, stated),
             (true, false) => match self.objection() {
