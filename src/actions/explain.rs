@@ -215,15 +215,13 @@ pub async fn explain(instance: &Instance, raw: &[u8]) -> Result<Explanation, Act
     };
     let loaded = judge::load(instance, &mut tx, &opened, &sha256(raw), None).await?;
     let now = tx.now().await?;
-    let explained = judge::conclude(&opened, &loaded, &account, now, Lexicon::builtin()).and_then(
-        |concluded| {
-            let judged =
-                judged_evidence(&loaded, &account, concluded.policy, concluded.proven.as_ref());
-            judge::guarded(|| {
-                explanation(&opened, &concluded.read, concluded.verdict.reason, Some(judged))
-            })
-        },
-    );
+    let explained = judge::conclude(&opened, &loaded, &account, now).and_then(|concluded| {
+        let judged =
+            judged_evidence(&loaded, &account, concluded.policy, concluded.proven.as_ref());
+        judge::guarded(|| {
+            explanation(&opened, &concluded.read, concluded.verdict.reason, Some(judged))
+        })
+    });
     Ok(explained.unwrap_or_else(|panicked| gave_up(&panicked)))
 }
 

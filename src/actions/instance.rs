@@ -1,6 +1,9 @@
 //! What every action needs at hand: the store, the time, the dice, the keys.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::Notify;
 
@@ -11,6 +14,7 @@ use crate::{
     domain::{
         ids::{InstanceId, NodeId},
         ledger::Kind,
+        reply::lexicon::Lexicon,
         token::{Key, KeyRing},
     },
     random::Random,
@@ -36,6 +40,8 @@ pub struct Inner {
     pub token_keys: KeyRing,
     /// Rung when mail is due to go out or an account was changed.
     pub wake: Wake,
+    /// The words answers are read by, compiled once for each version of them.
+    pub lexicon: Mutex<Option<(i64, Arc<Lexicon>)>>,
 }
 
 /// Bells for the workers that wait.
@@ -103,6 +109,7 @@ impl Instance {
             master,
             token_keys,
             wake: Wake::default(),
+            lexicon: Mutex::new(None),
         };
         let instance = Self(Arc::new(inner));
         let mut story = Story::default();

@@ -2,7 +2,10 @@
 //! loaded, and `decide` says what it is. `receive_message` commits what comes
 //! out; `explain` prints it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -134,6 +137,8 @@ pub struct Loaded {
     pub outbox_message_id: Option<OutboxMessageId>,
     /// The lookup hashes of the genuine tokens, to be consumed if it counts.
     pub token_hashes: Vec<[u8; 32]>,
+    /// The words answers are read by; none: those we bring along.
+    pub words: Option<Arc<Lexicon>>,
 }
 
 impl Loaded {
@@ -152,6 +157,7 @@ impl Loaded {
             same_bytes_judged: false,
             outbox_message_id: None,
             token_hashes: Vec::new(),
+            words: None,
         }
     }
 }
@@ -214,6 +220,7 @@ pub async fn load(
         same_bytes_judged: inbound_messages::same_bytes_judged(tx, sha256, own_id).await?,
         outbox_message_id,
         token_hashes: rows.iter().map(|row| row.lookup_hash).collect(),
+        words: Some(super::lexicon::current(instance, tx).await?),
         request,
         person,
     })
@@ -319,7 +326,6 @@ pub fn conclude(
     loaded: &Loaded,
     account: &InboxAccount,
     first_seen_at: DateTime<Utc>,
-    lexicon: &Lexicon,
 ) -> Result<Concluded, Panicked> {
     guarded(|| {
         let message = &opened.message;
@@ -328,7 +334,7 @@ pub fn conclude(
             message.html.as_deref(),
             &loaded.ours,
             loaded.locale.as_deref(),
-            lexicon,
+            loaded.words.as_deref().unwrap_or(Lexicon::builtin()),
         );
         let proven = best_proof(message, loaded, account, first_seen_at);
         let policy = loaded.policy.stricter(account.policy());

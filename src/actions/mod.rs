@@ -14,6 +14,7 @@ pub mod forms;
 pub mod instance;
 pub mod judge;
 pub mod ledger;
+pub mod lexicon;
 pub mod messages;
 pub mod module_mail;
 pub mod outbox;

@@ -22,10 +22,7 @@ use crate::{
         message::{parse::ReturnPath, report::ReportKind},
         notification::Unreadable,
         outbox::State,
-        reply::{
-            lexicon::Lexicon,
-            wording::{Answer, Why},
-        },
+        reply::wording::{Answer, Why},
         token::mask_all,
     },
     store::{
@@ -108,8 +105,7 @@ pub async fn receive_opened(
     let id = instance.random.id(now);
     let (judgement, concluded, loaded) = if arrived.is_whole {
         let loaded = judge::load(instance, tx, &opened, &hash, None).await?;
-        let concluded =
-            judge::conclude(&opened, &loaded, account, first_seen_at, Lexicon::builtin())?;
+        let concluded = judge::conclude(&opened, &loaded, account, first_seen_at)?;
         (judgement(&opened, &loaded, &concluded, now), Some(concluded), Some(loaded))
     } else {
         (unjudged(Reason::TooLarge, "", now), None, None)
@@ -194,8 +190,7 @@ pub async fn judge_again(
     let now = tx.now().await?;
     let opened = judge::open(instance, &raw, &around)?;
     let loaded = judge::load(instance, &mut tx, &opened, &kept.sha256, Some(id)).await?;
-    let concluded =
-        judge::conclude(&opened, &loaded, account, kept.first_seen_at, Lexicon::builtin())?;
+    let concluded = judge::conclude(&opened, &loaded, account, kept.first_seen_at)?;
     let judgement = judgement(&opened, &loaded, &concluded, now);
     inbound_messages::judge(&mut tx, id, &judgement).await?;
     let mut story = Story::default();

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod inbox;
 mod ledger;
+mod lexicon;
 mod messages;
 mod outbox;
 mod output;
@@ -92,6 +93,9 @@ enum Command {
     /// Settings of the whole instance
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// Words added to those by which answers are read
+    #[command(subcommand)]
+    Lexicon(lexicon::Lexicon),
     /// Bring the database's schema up to date
     Migrate,
     /// The configuration
@@ -171,6 +175,7 @@ async fn perform(cli: Cli, output: Output) -> Result<ExitCode, CliError> {
         Command::Ledger(command) => ledger::run(&instance, command, output).await,
         Command::Token(command) => token::run(&instance, command, output).await,
         Command::Settings(command) => settings::run(&instance, command, output).await,
+        Command::Lexicon(command) => lexicon::run(&instance, command, output).await,
         Command::Explain(wanted) => explain::run(Some(&instance), &wanted, output),
         Command::Serve | Command::Demo(_) | Command::Migrate | Command::Config(_) => {
             Ok(ExitCode::SUCCESS)

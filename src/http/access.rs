@@ -75,6 +75,8 @@ pub const CALLS: &[Call] = &[
     call("POST", "/explain", READERS),
     call("GET", "/settings", READERS),
     call("PUT", "/settings", ADMIN),
+    call("GET", "/lexicon", READERS),
+    call("PUT", "/lexicon", ADMIN),
     call("GET", "/tokens", READERS),
     call("POST", "/tokens", ADMIN),
     call("GET", "/tokens/{id}", READERS),

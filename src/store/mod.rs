@@ -24,6 +24,7 @@ pub mod inbox_accounts;
 pub mod inbox_state;
 pub mod instance;
 pub mod ledger;
+pub mod lexicon;
 pub mod mailbox;
 pub mod outbox;
 pub mod people;

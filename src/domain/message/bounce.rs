@@ -8,7 +8,7 @@ use super::{
     absence::is_reply,
     header,
     parse::{Message, ReturnPath},
-    phrases::{Phrases, fold, phrases},
+    phrases::{Phrases, beginning, fold, phrases},
 };
 
 /// Local parts that belong to mail systems alone.
@@ -73,27 +73,33 @@ pub(super) fn because(message: &Message, text: &str) -> Option<&'static str> {
     if sender == Sender::Daemon {
         return Some("daemon_sender");
     }
-    if subject_speaks {
+    let returns_a_mail = || {
+        message
+            .attachments
+            .iter()
+            .any(|it| it.is_message() || it.content_type.starts_with("text/rfc822"))
+    };
+    let is_null = message.return_path == ReturnPath::Null;
+    // A courier's delivery fails, too: somebody with an address of his own has
+    // to speak like a mail system as well.
+    let is_somebody = sender == Sender::Other
+        && matches!(message.return_path, ReturnPath::Address(_))
+        && !message.has_tnef();
+    if subject_speaks && (!is_somebody || returns_a_mail()) {
         return Some("bounce_subject");
     }
-    let head: String = fold(&text.chars().take(3_000).collect::<String>());
-    let body_speaks = SENTENCES.stand_in(&head);
-    let returns_a_mail = message
-        .attachments
-        .iter()
-        .any(|it| it.is_message() || it.content_type.starts_with("text/rfc822"));
-    let is_null = message.return_path == ReturnPath::Null;
-    if body_speaks && ((sender == Sender::Office && !answers) || is_null || subject_ends) {
-        return Some("bounce_body");
+    let may_speak = (sender == Sender::Office && !answers) || is_null || subject_ends;
+    let may_confess = !answers && (message.in_reply_to.is_empty() || returns_a_mail());
+    if !may_speak && !may_confess && !subject_speaks {
+        return None;
     }
-    let start: String = head.chars().take(500).collect();
-    if !answers
-        && CONFESSIONS.stand_in(&start)
-        && (returns_a_mail || message.in_reply_to.is_empty())
-    {
-        return Some("bounce_body");
+    let head = fold(beginning(text, 3_000));
+    if subject_speaks && (SENTENCES.stand_in(&head) || CONFESSIONS.stand_in(&head)) {
+        return Some("bounce_subject");
     }
-    None
+    let speaks = may_speak && SENTENCES.stand_in(&head);
+    let confesses = may_confess && CONFESSIONS.stand_in(beginning(&head, 500));
+    (speaks || confesses).then_some("bounce_body")
 }
 
 #[derive(PartialEq, Eq)]

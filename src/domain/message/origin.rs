@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     absence, bounce,
     parse::{Message, ReturnPath},
-    phrases::{Phrases, fold, phrases},
+    phrases::{Phrases, beginning, fold, phrases},
     report::{self, Report, ReportKind},
 };
 use crate::domain::{address::EmailAddress, ids::InstanceId};
@@ -201,12 +201,17 @@ fn declared_automatic(message: &Message, text: &str) -> Option<&'static str> {
     }
     // Outlook writes a first line instead: "Ana reacted to your message:".
     let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let first_line: String = first_line.chars().take(200).collect();
-    if REACTIONS.stand_in(&fold(&message.subject)) || REACTIONS.stand_in(&fold(&first_line)) {
+    let first_line = fold(beginning(first_line, 200));
+    if REACTIONS.stand_in(&fold(&message.subject)) || REACTIONS.stand_in(&first_line) {
         return Some("reaction");
     }
     if message.is_calendar() {
         return Some("calendar");
+    }
+    // Outlook's voting buttons: the vote stands in the subject and in a part that
+    // only Outlook reads; the person wrote nothing.
+    if message.has_tnef() && text.trim().is_empty() && is_vote(&message.subject) {
+        return Some("voting");
     }
     for (name, values) in VENDOR_FIELDS {
         let stands = message.header_values(name).any(|value| {
@@ -230,6 +235,30 @@ fn declared_automatic(message: &Message, text: &str) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// "Approve: Budget", in Outlook's two pairs of buttons and a few languages.
+fn is_vote(subject: &str) -> bool {
+    const VOTES: [&str; 16] = [
+        "approve",
+        "reject",
+        "yes",
+        "no",
+        "maybe",
+        "genehmigen",
+        "ablehnen",
+        "ja",
+        "nein",
+        "approuver",
+        "rejeter",
+        "oui",
+        "non",
+        "aprobar",
+        "rechazar",
+        "aprovar",
+    ];
+    let folded = fold(subject);
+    folded.split_once(':').is_some_and(|(vote, _)| VOTES.contains(&vote.trim()))
 }
 
 /// A field's first word, lower case, without comments and parameters.
@@ -289,7 +318,7 @@ fn list(message: &Message) -> Option<&'static str> {
 fn shown_text(message: &Message) -> String {
     const CHARS: usize = 40_000;
     match (&message.plain, &message.html) {
-        (Some(plain), _) if !plain.trim().is_empty() => plain.chars().take(CHARS).collect(),
+        (Some(plain), _) if !plain.trim().is_empty() => beginning(plain, CHARS).to_owned(),
         (_, Some(html)) => without_tags(html, CHARS),
         _ => String::new(),
     }

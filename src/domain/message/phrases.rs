@@ -4,23 +4,27 @@
 //! phrase of letters with spaces between words must end where a word ends;
 //! Chinese, Japanese, Korean and Thai have no such ends.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// A list of phrases, folded once.
-pub(super) struct Phrases(LazyLock<Vec<String>>);
+/// A list of phrases, folded once, and all of them as one machine.
+pub(super) struct Phrases {
+    list: LazyLock<Vec<String>>,
+    anywhere: OnceLock<AhoCorasick>,
+}
 
 impl Phrases {
     /// The phrases of a file: `|` or a line end between them, `#` begins a
     /// comment.
     pub(super) const fn listed_in(file: fn() -> Vec<String>) -> Self {
-        Self(LazyLock::new(file))
+        Self { list: LazyLock::new(file), anywhere: OnceLock::new() }
     }
 
     /// What follows, if `folded` begins with one of the phrases.
     pub(super) fn begin<'a>(&self, folded: &'a str) -> Option<&'a str> {
-        self.0.iter().find_map(|phrase| {
+        self.list.iter().find_map(|phrase| {
             let rest = folded.strip_prefix(phrase.as_str())?;
             ends_a_word(phrase, rest).then_some(rest)
         })
@@ -28,10 +32,12 @@ impl Phrases {
 
     /// Whether one of the phrases stands anywhere in `folded`.
     pub(super) fn stand_in(&self, folded: &str) -> bool {
-        self.0.iter().any(|phrase| {
-            memchr::memmem::find_iter(folded.as_bytes(), phrase.as_bytes()).any(|at| {
-                folded.get(at + phrase.len()..).is_some_and(|rest| ends_a_word(phrase, rest))
-            })
+        let anywhere = self.anywhere.get_or_init(|| {
+            AhoCorasick::new(self.list.iter()).expect("the lists are fixed and tested")
+        });
+        anywhere.find_overlapping_iter(folded).any(|found| {
+            let phrase = self.list.get(found.pattern().as_usize()).map_or("", String::as_str);
+            folded.get(found.end()..).is_some_and(|rest| ends_a_word(phrase, rest))
         })
     }
 }
@@ -65,6 +71,20 @@ pub(super) fn fold(text: &str) -> String {
 
 fn fold_inside(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for c in text.chars() {
+            match c {
+                '`' => folded.push('\''),
+                c if c.is_whitespace() => {
+                    if !folded.ends_with(' ') {
+                        folded.push(' ');
+                    }
+                }
+                c => folded.push(c.to_ascii_lowercase()),
+            }
+        }
+        return folded;
+    }
     let letters = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
     for c in letters {
         match c {
@@ -80,6 +100,11 @@ fn fold_inside(text: &str) -> String {
         }
     }
     folded
+}
+
+/// The beginning of a text.
+pub(super) fn beginning(text: &str, chars_max: usize) -> &str {
+    text.char_indices().nth(chars_max).map_or(text, |(end, _)| text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod explain;
 mod inbound_messages;
 mod inbox_accounts;
 mod ledger;
+mod lexicon;
 mod outbox;
 mod people;
 mod settings;
@@ -34,5 +35,6 @@ pub fn router() -> OpenApiRouter<Instance> {
         .merge(ledger::router())
         .merge(explain::router())
         .merge(settings::router())
+        .merge(lexicon::router())
         .merge(tokens::router())
 }

@@ -63,6 +63,8 @@ const MATRIX: &str = "
     POST explain au
     GET settings au
     PUT settings a
+    GET lexicon au
+    PUT lexicon a
     GET tokens au
     POST tokens a
     GET tokens/{id} au

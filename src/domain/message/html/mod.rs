@@ -71,6 +71,9 @@ pub(crate) fn shapeless(character: char) -> Option<&'static str> {
 /// The text without [`shapeless`] characters. Marks that honest mails are full
 /// of (soft hyphens, direction marks) go without a note.
 pub(crate) fn without_shapeless(text: &str, hidden: &mut Vec<Hidden>) -> String {
+    if text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut kept = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {

@@ -1,35 +1,58 @@
 //! Words that could be an answer, in rough: never to decide, only so that a
 //! guess ("this last line looks like a name") does not throw an answer away.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use crate::domain::reply::quoting::table::{fold, words};
 
 struct Stems {
-    whole: Vec<String>,
-    beginnings: Vec<String>,
-    anywhere: Vec<String>,
+    /// Whole words and beginnings of words, by their first two letters.
+    by_start: HashMap<[char; 2], Vec<Stem>>,
+    anywhere: AhoCorasick,
+}
+
+struct Stem {
+    letters: String,
+    whole: bool,
+}
+
+/// The first two letters; words of one have a blank for the second.
+fn start(word: &str) -> [char; 2] {
+    let mut letters = word.chars();
+    [letters.next().unwrap_or(' '), letters.next().unwrap_or(' ')]
 }
 
 static STEMS: LazyLock<Stems> = LazyLock::new(|| {
-    let mut stems = Stems { whole: Vec::new(), beginnings: Vec::new(), anywhere: Vec::new() };
-    for (kind, word) in words(include_str!("decision_stems.txt")) {
-        match kind {
-            "whole" => stems.whole.push(word),
-            "beginning" => stems.beginnings.push(word),
-            _ => stems.anywhere.push(word),
+    let mut by_start: HashMap<[char; 2], Vec<Stem>> = HashMap::new();
+    let mut anywhere = Vec::new();
+    for (kind, letters) in words(include_str!("decision_stems.txt")) {
+        if kind == "anywhere" {
+            anywhere.push(letters);
+            continue;
         }
+        let stem = Stem { whole: kind == "whole", letters };
+        by_start.entry(start(&stem.letters)).or_default().push(stem);
     }
-    stems.whole.sort_unstable();
-    stems
+    let anywhere = AhoCorasick::new(anywhere).expect("the table is fixed and tested");
+    Stems { by_start, anywhere }
 });
 
 /// Whether the text could hold an answer.
 pub(super) fn occurs_in(text: &str) -> bool {
     let text = fold(text);
     let stems = &*STEMS;
-    text.split(|c: char| !c.is_alphanumeric() && c != '+').any(|word| {
-        stems.whole.binary_search_by(|known| known.as_str().cmp(word)).is_ok()
-            || stems.beginnings.iter().any(|stem| word.starts_with(stem.as_str()))
-    }) || !text.is_ascii() && stems.anywhere.iter().any(|stem| text.contains(stem.as_str()))
+    let is_stem = |word: &str| {
+        stems.by_start.get(&start(word)).is_some_and(|known| {
+            known.iter().any(|stem| match stem.whole {
+                true => word == stem.letters,
+                false => word.starts_with(&stem.letters),
+            })
+        })
+    };
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '+');
+    words.filter(|word| !word.is_empty()).any(is_stem)
+        || !text.is_ascii() && stems.anywhere.is_match(&text)
 }

@@ -92,7 +92,7 @@ pub fn from_text(plain: &str, ours: &OurText) -> Authored {
         let text = html::without_shapeless(raw.trim_end(), &mut hidden);
         let (text, as_written) =
             if half_decoded { (without_residue(&text), Some(text)) } else { (text, None) };
-        let reversed = raw.contains(OVERRIDES);
+        let reversed = !raw.is_ascii() && raw.contains(OVERRIDES);
         push_line(&mut lines, Line { text, as_written, start, end, reversed, ..Line::default() });
         start = end + 1;
     }

@@ -73,6 +73,11 @@ impl OurText {
         Self::default()
     }
 
+    /// Whether nothing is known of the mail that is answered.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.lines.is_empty() && self.short.is_empty()
+    }
+
     /// Whether this line could be ours, if the one above it is.
     pub(super) fn may_hold(&self, line: &str) -> bool {
         line.len() <= LINE_BYTES_MAX && self.short.contains(&bare(line))

@@ -92,8 +92,8 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     let text = run.get(at)?.text.trim();
     let bare = text.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
     let below = run.iter().skip(at + 1).find(|line| !line.is_blank());
-    if is_ruler(&text.replace('_', "__"))
-        && text.starts_with('_')
+    if text.starts_with('_')
+        && is_ruler(&text.replace('_', "__"))
         && below.is_some_and(|line| fold(&line.text).contains("mailing list"))
     {
         return Some("footer_list");
@@ -103,11 +103,8 @@ fn certain_start(run: &[Line], at: usize) -> Option<&'static str> {
     {
         return Some("signature_dashes");
     }
-    if boilerplate::is_footer(text) {
-        return Some("footer_device");
-    }
-    if boilerplate::begins_disclaimer(text) {
-        return Some("disclaimer_notice");
+    if let Some(rule) = boilerplate::begins(text) {
+        return Some(rule);
     }
     let underscores = text.chars().filter(|c| *c == '_').count() >= 5;
     let drawn = is_ruler(text) && (underscores || matches!(text, "* * *" | "***"));

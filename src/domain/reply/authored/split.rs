@@ -96,6 +96,9 @@ impl Page<'_> {
     }
 
     fn cut_ours(&mut self, ours: &OurText) {
+        if ours.is_unknown() {
+            return;
+        }
         let mut ours_above = false;
         for at in 0..self.lines.len() {
             if !self.is_own(at) {
@@ -122,6 +125,9 @@ impl Page<'_> {
     /// A word that a requester wrote into our text, below a line of ours: it is
     /// his, or it is the answer.
     fn doubt_words_in_our_text(&mut self, ours: &OurText) {
+        if ours.is_unknown() {
+            return;
+        }
         let filled: Vec<usize> = (0..self.lines.len())
             .filter(|at| self.lines.get(*at).is_some_and(|line| !line.is_blank()))
             .collect();

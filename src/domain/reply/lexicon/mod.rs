@@ -80,7 +80,8 @@ pub struct Lexicon {
 }
 
 /// A phrase that an admin adds for one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Addition {
     /// A claimed language, such as `pt`.
     pub language: String,
@@ -200,6 +201,16 @@ impl Lexicon {
             return Err(RefusedAddition::TooWide { pattern });
         }
         Ok(())
+    }
+
+    /// Whether a phrase has a role in a language, by our own files.
+    pub fn has_role(&self, pattern: &str, language: &str, role: Role) -> bool {
+        let Some(language) = self.language_id(language) else {
+            return false;
+        };
+        pattern::phrases(pattern).is_ok_and(|phrases| {
+            phrases.iter().all(|phrase| self.automaton.roles_of(phrase, language).has(role))
+        })
     }
 
     /// Codes of the claimed languages.

@@ -4,7 +4,20 @@ use serde::{Deserialize, Serialize};
 
 /// The roles of the lexicon. A phrase may have several: `no` in Spanish is an
 /// answer when it stands alone and a negation before a verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[schema(as = LexiconRole)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Role {
@@ -92,6 +105,49 @@ impl Role {
         Role::Common,
         Role::Mention,
     ];
+}
+
+impl Role {
+    /// As in the files of the lexicon.
+    pub fn code(self) -> &'static str {
+        match self {
+            Role::Approve => "approve",
+            Role::Approved => "approved",
+            Role::Imperative => "imperative",
+            Role::Deny => "deny",
+            Role::Yes => "yes",
+            Role::No => "no",
+            Role::Negation => "negation",
+            Role::Condition => "condition",
+            Role::Scope => "scope",
+            Role::Contrast => "contrast",
+            Role::Question => "question",
+            Role::Postponement => "postponement",
+            Role::Delegation => "delegation",
+            Role::Hearsay => "hearsay",
+            Role::Past => "past",
+            Role::Retraction => "retraction",
+            Role::Future => "future",
+            Role::Doubt => "doubt",
+            Role::Ask => "ask",
+            Role::Please => "please",
+            Role::Greeting => "greeting",
+            Role::Closing => "closing",
+            Role::Polite => "polite",
+            Role::Lead => "lead",
+            Role::Vague => "vague",
+            Role::Link => "link",
+            Role::Ground => "ground",
+            Role::Then => "then",
+            Role::Neutral => "neutral",
+            Role::Common => "common",
+            Role::Mention => "mention",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.code() == code)
+    }
 }
 
 /// A set of roles.

@@ -8,7 +8,17 @@
 //! Scripts that are written without spaces (Han, kana, Thai) give one word for
 //! each character: a phrase is then found wherever it stands.
 
-use unicode_normalization::char::{compose, decompose_compatible};
+use unicode_normalization::{
+    UnicodeNormalization,
+    char::{compose, decompose_compatible},
+};
+
+/// Vietnamese: "tối duyệt" is "I approve this evening", "tôi duyệt" is "I
+/// approve"; "vắng" is "absent", "vâng" is "yes". Typed without any accents they
+/// are taken for the second, as everybody would.
+const KEPT: [&str; 2] = ["tối", "vắng"];
+/// In whatever form of Unicode.
+const KEPT_BYTES_MAX: usize = 12;
 
 /// What stood between two words. A set of bits, because a full stop and an
 /// empty line often come together.
@@ -180,8 +190,22 @@ impl Reader<'_> {
                 return end;
             }
         }
+        self.keep_accents(start, end, from);
         self.push(start, end, from, if digits_only { Kind::Number } else { Kind::Word });
         end
+    }
+
+    /// A few words that only their accents tell from one that decides.
+    fn keep_accents(&mut self, start: usize, end: usize, folded_from: usize) {
+        let written = self.text.get(start..end).unwrap_or_default();
+        if written.is_ascii() || written.len() > KEPT_BYTES_MAX {
+            return;
+        }
+        let written: String = written.nfc().flat_map(char::to_lowercase).collect();
+        if KEPT.contains(&written.as_str()) {
+            self.words.folded.truncate(folded_from);
+            self.words.folded.push_str(&written);
+        }
     }
 
     /// Kana typed as letter and voicing mark are one letter.

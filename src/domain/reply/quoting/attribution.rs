@@ -13,6 +13,8 @@ use super::{Line, Trace};
 
 /// Longer is prose.
 const CHARS_MAX: usize = 420;
+/// "Ann Lee wrote:" holds no more.
+const SHORT_WORDS_MAX: usize = 5;
 /// Over how many lines a program wraps it.
 const LINES_MAX: usize = 5;
 
@@ -94,6 +96,11 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if !first.is_open() || first.is_blank() {
         return None;
     }
+    let marked = first.text.contains(|c: char| c.is_numeric() || "@:：<(".contains(c));
+    let short = first.text.split_whitespace().nth(SHORT_WORDS_MAX).is_none();
+    if !marked && !short && !OPENING.is_match(&fold(&first.text)) {
+        return None;
+    }
     let mut joined = String::new();
     let mut weak = None;
     for (count, line) in lines.iter().skip(at).take(LINES_MAX).enumerate() {
@@ -135,7 +142,11 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if let Some(lines) = weak {
         return Some(Trace { weak: true, ..Trace::new("quote_attribution", lines) });
     }
+    // Asking first is cheaper: only a capture needs the slow engine.
     let text = fold(&first.text);
+    if !text.contains([':', '：']) || !HEAD_WITH_TEXT.is_match(&text) {
+        return None;
+    }
     let head = HEAD_WITH_TEXT.captures(&text)?.get(1)?.as_str();
     let dated = DATE.is_match(head) && OPENING.is_match(head) || MAIL.is_match(head);
     let complete = dated && strength(head) == Some(Strength::Strong);
@@ -188,7 +199,7 @@ fn strength(text: &str) -> Option<Strength> {
     let colon = bare.ends_with([':', '：']);
     let (date, mail) = (DATE.is_match(text), MAIL.is_match(text));
     if !colon && !date && !mail {
-        let short = text.split(' ').count() <= 5;
+        let short = text.split(' ').count() <= SHORT_WORDS_MAX;
         return (short && VERB_LAST.is_match(text)).then_some(Strength::Weak);
     }
     let opening = OPENING.is_match(text) || DATE_FIRST.is_match(text);

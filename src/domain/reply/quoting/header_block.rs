@@ -157,7 +157,8 @@ impl Seen {
 
 /// A block that lost its line breaks.
 fn in_one_line(text: &str) -> Option<Trace> {
-    if text.len() > 2_000 {
+    let labels = text.matches([':', '：']).take(2).count();
+    if text.len() > 2_000 || labels < 2 {
         return None;
     }
     let text = fold(text);

@@ -20,6 +20,14 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if lines.get(at).is_none_or(|line| !line.is_open() || line.is_blank()) {
         return None;
     }
+    let timed = |line: &Line| {
+        line.text.contains(':') && line.text.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    let first = lines.get(at).map_or("", |line| line.text.as_str());
+    let opens = is_notes_name(first) || first.contains(':') || first.contains("respond to");
+    if !opens || !lines.iter().skip(at).take(7).any(timed) {
+        return None;
+    }
     let mut date = None;
     let mut named = false;
     for (index, line) in lines.iter().enumerate().skip(at).take(6) {
@@ -75,6 +83,10 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
 fn notes_date(lines: &[Line], at: usize, named: &mut bool) -> Option<usize> {
     let first = lines.get(at)?.text.trim();
     let joined = lines.get(at + 1).map(|next| format!("{first} {}", next.text.trim()));
+    let whole = joined.as_deref().unwrap_or(first);
+    if !whole.contains(':') || !NOTES_DATE.is_match(first) && !NOTES_DATE.is_match(whole) {
+        return None;
+    }
     let (found, last) = match NOTES_DATE.captures(first) {
         Some(found) => (found, at),
         None => (NOTES_DATE.captures(joined.as_deref()?)?, at + 1),

@@ -61,7 +61,7 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     if line.angled && line.marked.is_none() && ARROWS.is_match(&line.text) {
         return Some(Trace::new("quote_original_message", 1));
     }
-    if !line.is_open() {
+    if !line.is_open() || !is_drawn_or_ends_open(&line.text) {
         return None;
     }
     // QQ leaves the code of its blanks in the plain text.
@@ -77,6 +77,13 @@ pub(crate) fn find(lines: &[Line], at: usize) -> Option<Trace> {
     }
     (QUOTE.is_match(&text) || QUOTE_BARE.is_match(&text))
         .then(|| Trace::new("quote_original_message", 1))
+}
+
+/// What all separators share: they open with what is drawn, or end with a colon.
+fn is_drawn_or_ends_open(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['-', '_', '=', '*', '~', '–', '—', '#'])
+        || text.trim_end_matches([' ', '*', '_']).ends_with([':', '：'])
 }
 
 /// A line of nothing but dashes, underscores or stars.

@@ -24,6 +24,16 @@ pub(crate) fn alternation<'a>(words: impl Iterator<Item = &'a str>) -> String {
 /// how words of a table are compared with words of a mail.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for word in text.split(char::is_whitespace).filter(|word| !word.is_empty()) {
+            if !folded.is_empty() {
+                folded.push(' ');
+            }
+            folded.extend(word.chars().map(|c| if c == '`' { '\'' } else { c }));
+        }
+        folded.make_ascii_lowercase();
+        return folded;
+    }
     for word in text.split(|c: char| c.is_whitespace() || c == '\u{a0}') {
         if word.is_empty() {
             continue;

@@ -46,6 +46,9 @@ const TABLES: &[(&str, &str)] = &[
     ("hr", include_str!("../../../../fixtures/wording/blind/hr.jsonl")),
 ];
 
+/// Where the tables begin that were written without sight of the lexicon.
+const BLIND_FROM: usize = 13;
+
 fn cases(table: &str) -> Vec<Case> {
     table.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -64,12 +67,14 @@ fn every_claimed_language_has_a_table() {
 #[test]
 fn every_table_reads_as_it_says() {
     let mut wrong = Vec::new();
-    for (language, table) in TABLES {
+    for (index, (language, table)) in TABLES.iter().enumerate() {
         assert!(cases(table).len() >= 40, "{language} has too few cases to be claimed");
         for case in cases(table) {
             let locale = case.locale.as_deref().unwrap_or(language);
             let reading = read_in(&case.text, Some(locale));
-            if reading.answer != case.answer {
+            // How many of the blind ones may be missed, `blind.rs` says.
+            let missed = index >= BLIND_FROM && reading.answer == Answer::Unclear;
+            if reading.answer != case.answer && !missed {
                 wrong.push(format!(
                     "{language} {:?} -> {:?} {:?}\n   {:?}",
                     case.text,

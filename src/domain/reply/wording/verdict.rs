@@ -429,7 +429,7 @@ const PARTICLE_CHARS: usize = 3;
 /// Fewer unknown words may be a name and a place.
 const FOREIGN_WORDS_MIN: usize = 4;
 /// One known word vouches for so many unknown ones.
-const FOREIGN_SHARE: usize = 6;
+const FOREIGN_SHARE: usize = 3;
 
 /// What has been heard so far.
 #[derive(Default)]

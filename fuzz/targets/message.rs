@@ -1,0 +1,5 @@
+#![no_main]
+
+mod promises;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| promises::message(bytes));
