@@ -29,7 +29,7 @@ pub struct Match {
     pub ends: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct End {
     language: LanguageId,
     roles: Roles,
@@ -72,6 +72,8 @@ type Node = u32;
 
 const ROOT: Node = 0;
 const NUMBER: Symbol = 0;
+/// The set of a node at which no phrase ends.
+const NOTHING: u32 = 0;
 
 /// Which symbols a word can be read as; a word is seldom more than two.
 #[derive(Debug, Clone, Copy, Default)]
@@ -108,21 +110,28 @@ pub struct Automaton {
     /// Decision words with one letter left out, for other slips of the finger.
     slips: Quick<Box<str>, Vec<Slip>>,
     steps: Quick<(Node, Symbol), Node>,
-    ends: Vec<Vec<End>>,
+    /// What ends at each node: a place in `sets`, since few sets are different.
+    ends: Vec<u32>,
+    sets: Vec<Vec<End>>,
+    set_ids: HashMap<Vec<End>, u32>,
     symbols: u32,
 }
 
 impl Automaton {
     pub fn new() -> Automaton {
-        Automaton { ends: vec![Vec::new()], symbols: 1, ..Automaton::default() }
+        Automaton {
+            ends: vec![NOTHING],
+            sets: vec![Vec::new()],
+            set_ids: HashMap::from([(Vec::new(), NOTHING)]),
+            symbols: 1,
+            ..Automaton::default()
+        }
     }
 
     pub fn add(&mut self, phrase: &Phrase, language: LanguageId, role: Role) {
         let node = self.node_of(phrase);
         self.forgive_slips(phrase, role);
-        let Some(ends) = self.ends.get_mut(node as usize) else {
-            return;
-        };
+        let mut ends = self.ends_of(node).to_vec();
         let (opens, closes) = (phrase.opens, phrase.ends);
         let same = ends
             .iter_mut()
@@ -131,14 +140,35 @@ impl Automaton {
             Some(end) => end.roles = end.roles.with(Roles::of(&[role])),
             None => ends.push(End { language, roles: Roles::of(&[role]), opens, ends: closes }),
         }
+        self.set_ends(node, ends);
+    }
+
+    fn ends_of(&self, node: Node) -> &[End] {
+        let set = self.ends.get(node as usize).copied().unwrap_or(NOTHING);
+        self.sets.get(set as usize).map_or(&[], Vec::as_slice)
+    }
+
+    fn set_ends(&mut self, node: Node, ends: Vec<End>) {
+        let fresh = u32::try_from(self.sets.len()).unwrap_or(NOTHING);
+        let id = match self.set_ids.get(&ends) {
+            Some(id) => *id,
+            None => {
+                self.sets.push(ends.clone());
+                self.set_ids.insert(ends, fresh);
+                fresh
+            }
+        };
+        if let Some(end) = self.ends.get_mut(node as usize) {
+            *end = id;
+        }
     }
 
     /// Gives the phrase this role and no other.
     pub fn replace(&mut self, phrase: &Phrase, language: LanguageId, role: Role) {
         let node = self.node_of(phrase);
-        if let Some(ends) = self.ends.get_mut(node as usize) {
-            ends.retain(|end| end.language != language);
-        }
+        let mut ends = self.ends_of(node).to_vec();
+        ends.retain(|end| end.language != language);
+        self.set_ends(node, ends);
         self.add(phrase, language, role);
     }
 
@@ -156,11 +186,10 @@ impl Automaton {
                 None => return Roles::NONE,
             }
         }
-        self.ends.get(node as usize).map_or(Roles::NONE, |ends| {
-            ends.iter()
-                .filter(|end| end.language == language || end.language == EVERY_LANGUAGE)
-                .fold(Roles::NONE, |all, end| all.with(end.roles))
-        })
+        self.ends_of(node)
+            .iter()
+            .filter(|end| end.language == language || end.language == EVERY_LANGUAGE)
+            .fold(Roles::NONE, |all, end| all.with(end.roles))
     }
 
     fn node_of(&mut self, phrase: &Phrase) -> Node {
@@ -170,7 +199,7 @@ impl Automaton {
             let fresh = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
             node = *self.steps.entry((node, symbol)).or_insert(fresh);
             if node == fresh {
-                self.ends.push(Vec::new());
+                self.ends.push(NOTHING);
             }
         }
         node
@@ -249,7 +278,7 @@ impl Automaton {
                 return;
             }
             for node in next.iter().take(count) {
-                let ends = self.ends.get(*node as usize).map_or(&[][..], Vec::as_slice);
+                let ends = self.ends_of(*node);
                 found.extend(ends.iter().map(|end| Match {
                     start,
                     len: index + 1 - start,
@@ -293,6 +322,10 @@ impl Automaton {
     /// two letters swapped. It counts only if all words so near say the same.
     fn forgive(&self, folded: &str, symbols: &mut Symbols) {
         let squeezed = squeeze(folded);
+        // "zz" is not Polish "z".
+        if squeezed.chars().count() < SQUEEZED_LETTERS_MIN {
+            return;
+        }
         if let Some(same) = self.squeezed.get(squeezed.as_str()) {
             same.iter().for_each(|symbol| symbols.add(*symbol));
             return;
@@ -322,6 +355,8 @@ impl Automaton {
 const BRANCHES_MAX: usize = 16;
 /// Longer words are no words.
 const WORD_BYTES_MAX: usize = 96;
+/// A single letter, however often, is no word.
+const SQUEEZED_LETTERS_MIN: usize = 2;
 /// Shorter words have too many neighbours that mean something else.
 const SLIP_LETTERS_MIN: usize = 6;
 

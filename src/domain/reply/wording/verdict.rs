@@ -56,8 +56,7 @@ struct Sketch {
 
 impl Page<'_> {
     fn reading(&self, locale: Option<LanguageId>) -> Reading {
-        let sketches: Vec<Sketch> =
-            self.candidates(locale).into_iter().map(|language| self.sketch(language)).collect();
+        let sketches = self.sketches(locale);
         let Some(best) = self.best(&sketches, locale) else {
             let asked = self.clauses.iter().any(Clause::is_question);
             let why = if asked { Why::Question } else { Why::NoKnownWord };
@@ -73,6 +72,36 @@ impl Page<'_> {
             return Reading { evidence: self.evidence(sketch), ..Reading::unclear(why, self.text) };
         }
         self.told(sketch)
+    }
+
+    /// How the languages read the text that may have the floor. The others are
+    /// only asked where the best of these understands nothing.
+    fn sketches(&self, locale: Option<LanguageId>) -> Vec<Sketch> {
+        let known = |language: LanguageId| -> usize {
+            let clauses = self.clauses.iter();
+            let segments =
+                clauses.map(|clause| self.matches.segments(clause, self.words, language));
+            segments.map(|segments| self.known_words(&segments)).sum()
+        };
+        let candidates: Vec<(LanguageId, usize)> = self
+            .candidates(locale)
+            .into_iter()
+            .map(|language| (language, known(language)))
+            .collect();
+        let most = candidates.iter().map(|(_, known)| *known).max().unwrap_or_default();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|(_, known)| *known == most);
+        let sketched = |some: Vec<(LanguageId, usize)>| {
+            some.into_iter().map(|(language, _)| self.sketch(language)).collect::<Vec<_>>()
+        };
+        let mut sketches = sketched(first);
+        let says_nothing = |s: &Sketch| {
+            s.answer == Answer::Unclear && matches!(s.reason, Why::NoKnownWord | Why::UnknownWords)
+        };
+        if sketches.iter().any(says_nothing) {
+            sketches.extend(sketched(rest));
+        }
+        sketches
     }
 
     /// The languages that know a word which decides in any of them.
