@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     actions::{ActionError, Instance, remind, requests},
-    delivery, http, polling,
+    delivery,
+    domain::reply::lexicon::Lexicon,
+    http, polling,
 };
 
 /// How often requests are looked through for expiry and reminders.
@@ -43,6 +45,8 @@ pub async fn serve_on(
     polling::warn_of_accounts(&instance).await?;
     delivery::warn_if_unable(&instance).await?;
 
+    // The words take a second to compile; begun now, no answer waits for them.
+    drop(tokio::task::spawn_blocking(Lexicon::builtin));
     let mut workers = JoinSet::new();
     workers.spawn(polling::run(instance.clone(), stop.clone()));
     workers.spawn(delivery::run(instance.clone(), stop.clone()));

@@ -8,9 +8,10 @@ use countersign::{
     domain::{
         decision::{Disposition, Reason},
         outbox::{Kind, NewOutboxMessage, State},
+        reply::lexicon::{Addition, Role},
     },
     store::{
-        Store, StoreError, UNIQUE, credentials, inbound_messages, instance,
+        Store, StoreError, UNIQUE, credentials, inbound_messages, instance, lexicon,
         mailbox::{self, CopyState},
         outbox, people, settings,
     },
@@ -196,6 +197,18 @@ both! {
         assert!(settings::update(&mut tx, &own, 1).await.unwrap());
         assert!(!settings::update(&mut tx, &own, 1).await.unwrap());
         assert_eq!(settings::find(&mut tx).await.unwrap().1, 2);
+    }
+
+    async fn words_are_kept_whole_and_two_admins_do_not_overwrite_each_other(db) {
+        let mut tx = db.begin().await;
+        assert_eq!(lexicon::find(&mut tx).await.unwrap(), (Vec::new(), 0));
+        let (language, pattern) = ("en".to_owned(), "ship it".to_owned());
+        let added = vec![Addition { language, role: Role::Approve, pattern }];
+        assert!(lexicon::update(&mut tx, &added, 0).await.unwrap());
+        assert!(!lexicon::update(&mut tx, &[], 0).await.unwrap());
+        assert_eq!(lexicon::find(&mut tx).await.unwrap(), (added, 1));
+        assert!(lexicon::update(&mut tx, &[], 1).await.unwrap());
+        assert_eq!(lexicon::version(&mut tx).await.unwrap(), 2);
     }
 }
 

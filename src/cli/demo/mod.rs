@@ -44,6 +44,7 @@ use crate::{
         decision::Disposition,
         ids::AccessRequestId,
         ledger::Kind,
+        reply::lexicon::Lexicon,
     },
     random::Random,
     serve,
@@ -76,6 +77,9 @@ pub(crate) async fn run(demo: Demo, output: Output) -> Result<ExitCode, CliError
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let script = Script::builtin();
+    // Its first request is given seconds: they are not to be spent on compiling words.
+    let words = tokio::task::spawn_blocking(Lexicon::builtin);
+    words.await.map_err(|error| CliError::Failed(format!("the words: {error}")))?;
     let directory = TemporaryDirectory::make(&random)?;
     let office = Office::open(&script, &[IMAP_INBOX, POP3_INBOX], clock.clone()).await?;
     let dice = (clock, random);

@@ -170,3 +170,25 @@ async fn a_module_sends_each_recipient_a_mail_of_his_own() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn words_of_the_house_are_added_and_one_that_turns_a_text_is_refused_with_it() {
+    let service = Service::start().await;
+    let read = service.call(Role::Admin, Method::GET, "/lexicon").send().await.unwrap();
+    let etag = read.headers()["etag"].to_str().unwrap().to_owned();
+    let put = |pattern: &'static str| {
+        let words = json!([{"language": "en", "role": "approve", "pattern": pattern}]);
+        let call = service.call(Role::Admin, Method::PUT, "/lexicon");
+        call.header("If-Match", etag.as_str()).json(&json!({"additions": words})).send()
+    };
+    let (status, problem) = answered(put("thanks").await.unwrap()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(problem["errors"][0]["field"], "/additions/0/pattern");
+    assert!(problem["errors"][0]["problem"].as_str().unwrap().contains("would be read as"));
+    let (status, kept) = answered(put("ship it").await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK, "{kept}");
+    assert_eq!(kept["additions"][0]["pattern"], "ship it");
+    let ledger = service.get(Role::Auditor, "/ledger?limit=5").await;
+    assert!(ledger.to_string().contains("lexicon_changed"), "{ledger}");
+    service.stop().await;
+}

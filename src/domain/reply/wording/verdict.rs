@@ -6,7 +6,7 @@
 //! in the clauses that its own does not understand.
 
 use super::super::lexicon::automaton::{EVERY_LANGUAGE, LanguageId};
-use super::super::lexicon::words::{Gap, Kind, Words};
+use super::super::lexicon::words::{Gap, Kind, Word, Words};
 use super::super::lexicon::{Lexicon, Role, Roles};
 use super::clause::{Clause, Finding, Judge, Matches, Segment};
 use super::{Answer, Evidence, Reading, Why};
@@ -315,7 +315,12 @@ impl Page<'_> {
             if self.is_denied_elsewhere(clause, sketch) {
                 return Some(Why::Both);
             }
-            for language in self.languages_with_objections(clause, sketch.language) {
+            // Where we know every word, nobody knows more: only a denial is left to hear.
+            let readable = |w: &&Word| matches!(w.kind, Kind::Word | Kind::Character);
+            let words = self.words.list.get(clause.words.clone()).unwrap_or_default();
+            let all_known = words.iter().filter(readable).count() <= *known;
+            let objecting = if all_known { DENYING } else { OBJECTING };
+            for language in self.languages_with_objections(clause, sketch.language, objecting) {
                 let segments = self.matches.segments(clause, self.words, language);
                 let known_there = self.known_words(&segments);
                 let speaks = segments.iter().any(|s| s.roles.any(OBJECTING));
@@ -345,14 +350,19 @@ impl Page<'_> {
             })
     }
 
-    fn languages_with_objections(&self, clause: &Clause, ours: LanguageId) -> Vec<LanguageId> {
+    fn languages_with_objections(
+        &self,
+        clause: &Clause,
+        ours: LanguageId,
+        objecting: Roles,
+    ) -> Vec<LanguageId> {
         let mut others = Vec::new();
         for word in clause.words.clone() {
             for found in self.matches.at(word) {
                 let language = found.language;
                 if language != ours
                     && language != EVERY_LANGUAGE
-                    && found.roles.any(OBJECTING)
+                    && found.roles.any(objecting)
                     && !others.contains(&language)
                 {
                     others.push(language);
@@ -448,8 +458,10 @@ impl Page<'_> {
     }
 }
 
+/// Without one of these nothing is denied.
+const DENYING: Roles = Roles::of(&[Role::Negation, Role::Deny, Role::No]);
 /// What another language may hold against an approval.
-const OBJECTING: Roles = Roles::TAKING.with(Roles::of(&[Role::Negation, Role::Deny, Role::No]));
+const OBJECTING: Roles = Roles::TAKING.with(DENYING);
 /// A block of names: name, title, department, company, telephone.
 const SIGNATURE_LINES: usize = 6;
 const SIGNATURE_WORDS: usize = 5;
