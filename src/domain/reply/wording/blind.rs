@@ -2,7 +2,7 @@
 //! by somebody who had not seen the lexicon. They measure what the tables of
 //! `fixtures/wording` can only describe.
 //!
-//! `cargo test --lib blind -- --nocapture` prints the table of `docs/LANGUAGES.md`.
+//! `cargo run --example words -- LANGUAGE TABLE` prints a row of `docs/LANGUAGES.md`.
 
 use super::*;
 
