@@ -41,7 +41,7 @@ pub struct Inner {
     /// Rung when mail is due to go out or an account was changed.
     pub wake: Wake,
     /// The words answers are read by, compiled once for each version of them.
-    pub lexicon: Mutex<Option<(i64, Arc<Lexicon>)>>,
+    pub lexicon: Mutex<Option<(i64, Option<Arc<Lexicon>>)>>,
 }
 
 /// Bells for the workers that wait.

@@ -220,7 +220,7 @@ pub async fn load(
         same_bytes_judged: inbound_messages::same_bytes_judged(tx, sha256, own_id).await?,
         outbox_message_id,
         token_hashes: rows.iter().map(|row| row.lookup_hash).collect(),
-        words: Some(super::lexicon::current(instance, tx).await?),
+        words: super::lexicon::current(instance, tx).await?,
         request,
         person,
     })

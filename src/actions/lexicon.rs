@@ -17,37 +17,41 @@ use crate::{
     store::{Tx, lexicon},
 };
 
-/// The words that hold now. Those that were accepted by an earlier release and
+/// The words that hold now; none: those we bring along, which are not copied. Those that were accepted by an earlier release and
 /// turn a text by now are left out, with a warning: what we bring along counts.
-pub async fn current(instance: &Instance, tx: &mut Tx) -> Result<Arc<Lexicon>, ActionError> {
+pub async fn current(
+    instance: &Instance,
+    tx: &mut Tx,
+) -> Result<Option<Arc<Lexicon>>, ActionError> {
     let version = lexicon::version(tx).await?;
+    if version == 0 {
+        return Ok(None);
+    }
     let held = || instance.lexicon.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((known, words)) = held().as_ref()
         && *known == version
     {
-        return Ok(Arc::clone(words));
+        return Ok(words.clone());
     }
     let (added, version) = lexicon::find(tx).await?;
-    let words = Arc::new(compiled(added));
-    *held() = Some((version, Arc::clone(&words)));
+    let words = compiled(added).map(Arc::new);
+    *held() = Some((version, words.clone()));
     Ok(words)
 }
 
-fn compiled(mut added: Vec<Addition>) -> Lexicon {
-    loop {
+fn compiled(mut added: Vec<Addition>) -> Option<Lexicon> {
+    while !added.is_empty() {
         match additions::lexicon_with(&added) {
-            Ok(words) => return words,
+            Ok(words) => return Some(words),
             Err(refused) => {
                 tracing::warn!(
                     "an added word is left out: {refused}; see `countersign lexicon list`"
                 );
-                if added.is_empty() {
-                    return Lexicon::builtin().clone();
-                }
                 added.remove(refused.index().min(added.len() - 1));
             }
         }
     }
+    None
 }
 
 pub async fn find(instance: &Instance) -> Result<(Vec<Addition>, i64), ActionError> {
